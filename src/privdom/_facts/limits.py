@@ -1,0 +1,84 @@
+"""WeCom's documented limits, as plain numbers; what a corp can change is a setting whose default stands here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__: list[str] = []
+
+# Calls per corp and API path, and per source IP and API path (documentation 90312).
+CALLS_PER_MINUTE: Final = 10_000
+CALLS_PER_HOUR: Final = 150_000
+IP_CALLS_PER_MINUTE: Final = 20_000
+IP_CALLS_PER_HOUR: Final = 600_000
+
+# Members (90196).
+USERID_BYTES: Final = 64
+
+# Customers (92113, 92114, 92994, 92115).
+FOLLOWERS_PER_PAGE: Final = 500
+BATCH_USERS: Final = 100
+BATCH_PAGE: Final = 100
+BATCH_PAGE_DEFAULT: Final = 50
+REMARK_CHARS: Final = 20
+REMARK_COMPANY_CHARS: Final = 20
+DESCRIPTION_CHARS: Final = 150
+
+# Corp tags (92117, 92118).
+TAG_NAME_CHARS: Final = 30
+TAGS_PER_CORP: Final = 10_000
+TAGS_PER_FOLLOW: Final = 3_000
+TAG_ORDER_END: Final = 2**32
+# No number is published; five in flight is what users report to be safe (45033).
+MARK_TAG_IN_FLIGHT: Final = 5
+
+# Contact ways (92228).
+CODE_STAFF: Final = 100
+CODES_PER_CORP: Final = 500_000
+CODE_REMARK_CHARS: Final = 30
+STATE_CHARS: Final = 30
+CODE_PAGE: Final = 1_000
+CODE_PAGE_DEFAULT: Final = 100
+CODE_LIST_DAYS: Final = 90
+TEMP_CODE_SECONDS: Final = 14 * 86_400
+
+# Groups (92120, 92122).
+GROUP_PAGE: Final = 1_000
+GROUP_OWNERS: Final = 100
+
+# On-the-job transfer (92125, 94088).
+TRANSFER_CUSTOMERS: Final = 100
+TRANSFER_MSG_CHARS: Final = 200
+TRANSFER_WAIT_SECONDS: Final = 24 * 3_600
+TRANSFERS_PER_CUSTOMER: Final = 2
+TRANSFER_WINDOW_DAYS: Final = 90
+TRANSFER_RESULT_PAGE: Final = 1_000
+CUSTOMERS_PER_STAFF: Final = 5_000
+
+# Mass messages (92135, 93338).
+MESSAGE_CUSTOMERS: Final = 10_000
+MESSAGE_GROUPS: Final = 2_000
+MESSAGE_TEXT_BYTES: Final = 4_000
+MESSAGE_ATTACHMENTS: Final = 9
+MESSAGE_TAGS_PER_GROUP: Final = 100
+MESSAGE_LIST_PAGE: Final = 100
+MESSAGE_LIST_PAGE_DEFAULT: Final = 50
+MESSAGE_LIST_DAYS: Final = 31
+MESSAGE_RECORD_PAGE: Final = 1_000
+MESSAGE_RECORD_PAGE_DEFAULT: Final = 500
+LINK_TITLE_BYTES: Final = 128
+LINK_DESC_BYTES: Final = 512
+LINK_URL_BYTES: Final = 2_048
+MINIPROGRAM_TITLE_BYTES: Final = 64
+
+# Welcome messages (92137).
+WELCOME_SECONDS: Final = 20
+
+# Callbacks (90930).
+CALLBACK_SECONDS: Final = 5
+CALLBACK_RETRIES: Final = 3
+CALLBACK_TOKEN_CHARS: Final = 32
+AES_KEY_CHARS: Final = 43
+
+# Access tokens (91039).
+TOKEN_SECONDS: Final = 7_200
