@@ -1,0 +1,78 @@
+"""
+The checks, each in an environment that holds what pyproject.toml lists for it.
+
+``nox`` alone runs what CI runs; ``nox -s tests -- tests/wecom -k cursor`` passes
+arguments on; ``nox -l`` lists the sessions.
+"""
+
+from __future__ import annotations
+
+import nox
+
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+# The tests come last, so that their closing line is the last thing to read.
+nox.options.sessions = ["lint", "layers", "types", "docs", "tests"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def group(name: str) -> list[str]:
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, likely bugs, modules that only the port may import, and change notes that can be read."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--diff", "--quiet")
+    session.run("towncrier", "build", "--draft", "--version", "next", silent=True)
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """What may import what."""
+    session.install("-e", ".", *group("layers"))
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Two strict type checkers on the package and on code that users would write."""
+    session.install("-e", ".[all]", *group("types"))
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The manual, where a warning is an error."""
+    session.install("-e", ".", *group("docs"))
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every test, and no less than 95 % of the branches."""
+    session.install("-e", ".[all]", *group("tests"))
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+    else:
+        session.run("pytest", "-n", "2", "--cov", "--cov-report=term")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure against the references; fails where a limit is passed."""
+    session.install("-e", ".[all]", *group("tests"))
+    session.run("python", "-m", "bench", *session.posargs)
+
+
+@nox.session(default=False)
+def dev(session: nox.Session) -> None:
+    """Make .venv with everything, for an editor."""
+    session.run("python", "-m", "venv", ".venv", external=True)
+    session.run(".venv/bin/python", "-m", "pip", "install", "-q", "-e", ".[all]", *group("dev"), external=True)
