@@ -35,6 +35,7 @@ __all__ = [
     "Blocking",
     "BlockingPort",
     "Clock",
+    "Mutex",
     "Port",
     "SystemClock",
     "blocking",
@@ -101,6 +102,10 @@ class Port(Protocol):
         """Return a new lock for the tasks or threads of this process."""
         ...
 
+    def slots(self, n: int) -> AbstractAsyncContextManager[object]:
+        """Return a gate that lets *n* tasks or threads of this process in at a time."""
+        ...
+
     def map(
         self, fn: Callable[[A], Coroutine[Any, Any, R]], items: Iterable[A], limit: int
     ) -> AsyncGenerator[R, None]:
@@ -143,7 +148,8 @@ class AsyncPort:
         proxy: str | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._options = {"timeout": timeout, "proxy": proxy}
+        self._timeout = timeout
+        self._proxy = proxy
         self._transport = transport
         self._clock: Clock = clock or SystemClock()
         self._clients: list[httpx.AsyncClient] = []
@@ -165,12 +171,14 @@ class AsyncPort:
             raise RuntimeError(msg)
         if not self._clients:
             if self._transport is not None:
-                self._clients = [httpx.AsyncClient(transport=self._transport, timeout=self._options["timeout"])]  # type: ignore[arg-type]
+                self._clients = [httpx.AsyncClient(transport=self._transport, timeout=self._timeout)]
             else:
                 limits = httpx.Limits(
                     max_connections=_CONNECTIONS_PER_CLIENT, max_keepalive_connections=_CONNECTIONS_PER_CLIENT
                 )
-                self._clients = [httpx.AsyncClient(limits=limits, **self._options) for _ in range(_CLIENTS)]  # type: ignore[arg-type]
+                self._clients = [
+                    httpx.AsyncClient(limits=limits, timeout=self._timeout, proxy=self._proxy) for _ in range(_CLIENTS)
+                ]
             self._load = [0] * len(self._clients)
 
     async def send(self, request: httpx.Request) -> httpx.Response:
@@ -194,6 +202,9 @@ class AsyncPort:
 
     def lock(self) -> AbstractAsyncContextManager[object]:
         return anyio.Lock()
+
+    def slots(self, n: int) -> AbstractAsyncContextManager[object]:
+        return anyio.Semaphore(n)
 
     async def map(
         self, fn: Callable[[A], Coroutine[Any, Any, R]], items: Iterable[A], limit: int
@@ -230,7 +241,7 @@ class AsyncPort:
         return anyio.CancelScope(shield=True)
 
     async def close(self) -> None:
-        clients, self._clients = self._clients, []
+        clients, self._clients, self._loop = self._clients, [], None
         if self._pid != os.getpid():
             self._dropped.append(clients)
             return
@@ -241,19 +252,38 @@ class AsyncPort:
         return "<AsyncPort>"
 
 
-class _ThreadLock:
-    """A lock that looks async, and forgets its holder when the process has forked."""
+class _ThreadSlots:
+    """A semaphore that looks async, and forgets its holders when the process has forked."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._free = threading.Semaphore(n)
+        self._pid = os.getpid()
+
+    async def __aenter__(self) -> None:
+        if self._pid != os.getpid():
+            self._free, self._pid = threading.Semaphore(self._n), os.getpid()
+        self._free.acquire()
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._free.release()
+
+
+class Mutex:
+    """A plain lock for a few lines that never wait; it forgets its holder when the process has forked."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         if self._pid != os.getpid():
             self._lock, self._pid = threading.Lock(), os.getpid()
         self._lock.acquire()
 
-    async def __aexit__(
+    def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         self._lock.release()
@@ -270,7 +300,8 @@ class BlockingPort:
         proxy: str | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._options = {"timeout": timeout, "proxy": proxy}
+        self._timeout = timeout
+        self._proxy = proxy
         self._transport = transport
         self._clock: Clock = clock or SystemClock()
         self._client: httpx.Client | None = None
@@ -288,7 +319,9 @@ class BlockingPort:
             with self._opening:
                 client = self._client
                 if client is None:
-                    client = self._client = httpx.Client(transport=self._transport, **self._options)  # type: ignore[arg-type]
+                    proxy = self._proxy if self._transport is None else None
+                    client = httpx.Client(transport=self._transport, timeout=self._timeout, proxy=proxy)
+                    self._client = client
         return client
 
     async def send(self, request: httpx.Request) -> httpx.Response:
@@ -304,7 +337,10 @@ class BlockingPort:
         return time.monotonic()
 
     def lock(self) -> AbstractAsyncContextManager[object]:
-        return _ThreadLock()
+        return _ThreadSlots(1)
+
+    def slots(self, n: int) -> AbstractAsyncContextManager[object]:
+        return _ThreadSlots(n)
 
     async def map(
         self, fn: Callable[[A], Coroutine[Any, Any, R]], items: Iterable[A], limit: int
@@ -341,7 +377,7 @@ class BlockingPort:
         return fn()
 
     @contextmanager
-    def shield(self) -> Iterator[None]:
+    def shield(self) -> Generator[None, None, None]:
         yield
 
     async def close(self) -> None:
@@ -371,7 +407,8 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
         return result
     finally:
         coro.close()
-    msg = f"{coro.__qualname__} awaited something other than its port, so it cannot run without an event loop"
+    name = getattr(coro, "__qualname__", "this coroutine")
+    msg = f"{name} awaited something other than its port, so it cannot run without an event loop"
     raise RuntimeError(msg)
 
 
@@ -409,6 +446,10 @@ def blocking(
     return twin
 
 
+async def _next(source: AsyncGenerator[T, None]) -> T:
+    return await source.__anext__()
+
+
 def blocking_iter(
     method: Callable[Concatenate[Any, P], AsyncGenerator[T, None]],
 ) -> Callable[Concatenate[Any, P], Iterator[T]]:
@@ -420,7 +461,7 @@ def blocking_iter(
         try:
             while True:
                 try:
-                    yield run(source.__anext__())  # type: ignore[arg-type]
+                    yield run(_next(source))
                 except StopAsyncIteration:
                     return
         finally:

@@ -1,0 +1,50 @@
+"""Read one answer of WeCom: JSON with an errcode, or an error that says what came instead."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from privdom._facts.endpoints import Endpoint
+from privdom.errors import NotUnderstood, api_error
+from privdom.wecom.wire import loads, structure
+
+
+__all__ = ["read_answer"]
+
+T = TypeVar("T")
+
+
+def read_answer(endpoint: Endpoint, body: bytes | str, answer: type[T], *, status: int = 200) -> T:
+    """
+    Return the typed answer.
+
+    Raises:
+        NotUnderstood: The body is not the JSON object of an answer, or is shaped in another way.
+        ApiError: WeCom answered with an errcode other than 0.
+    """
+    try:
+        data: Any = loads(body.encode() if isinstance(body, str) else body)
+    except ValueError:
+        msg = f"{endpoint.path} answered HTTP {status} with {len(body)} bytes that are not JSON ({_kind(body)})"
+        raise NotUnderstood(msg) from None
+    if not isinstance(data, dict) or "errcode" not in data:
+        msg = f"{endpoint.path} answered HTTP {status} with JSON that has no errcode"
+        raise NotUnderstood(msg)
+    errcode, errmsg = data.pop("errcode"), data.pop("errmsg", "")
+    try:
+        code = int(errcode)
+    except (TypeError, ValueError):
+        msg = f"{endpoint.path} answered with an errcode that is no number"
+        raise NotUnderstood(msg) from None
+    if code != 0:
+        raise api_error(code, str(errmsg), path=endpoint.path, doc_url=endpoint.url)
+    return structure(data, answer)
+
+
+def _kind(body: bytes | str) -> str:
+    head = (body if isinstance(body, bytes) else body.encode())[:64].lstrip().lower()
+    if not head:
+        return "nothing at all"
+    if head.startswith(b"<"):
+        return "it looks like a web page: is a proxy or a gateway between you and WeCom?"
+    return "cut off, or no JSON at all"

@@ -1,0 +1,249 @@
+"""The clients: one object per corp and app, with WeCom's chapters as attributes."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import NoReturn
+
+import httpx
+
+from privdom._port import AsyncPort, Blocking, BlockingPort, Clock, Port, blocking
+from privdom.errors import UsageError
+from privdom.wecom.codes import AsyncCodes, Codes
+from privdom.wecom.contacts import AsyncContacts, Contacts
+from privdom.wecom.groups import AsyncGroups, Groups
+from privdom.wecom.messages import AsyncMessages, Messages
+from privdom.wecom.quota import QuotaStore, process_quotas
+from privdom.wecom.retry import Retry
+from privdom.wecom.session import Hook, Session
+from privdom.wecom.staff import AsyncStaff, Staffs
+from privdom.wecom.tags import AsyncTags, Tags
+from privdom.wecom.token import TokenSource
+from privdom.wecom.transfers import AsyncTransfers, Transfers
+
+
+__all__ = ["AsyncWeCom", "WeCom"]
+
+_BASE_URL = "https://qyapi.weixin.qq.com"
+
+
+class AsyncWeCom:
+    """
+    A client of WeCom's customer-contact API, awaited; `WeCom` is the same, blocking.
+
+    Opens its connections with the first call. Belongs to one event loop.
+
+    Args:
+        corp_id: the corp's id (企业ID, ``ww...``).
+        secret: the secret of one app that is listed under 客户联系 > 可调用接口的应用.
+        base_url: another address than WeCom's, such as a sandbox's.
+        timeout: seconds to wait for each step of one HTTP exchange.
+        proxy: URL of a proxy, where WeCom trusts only its address.
+        transport: an httpx transport to send through.
+        token_source: where access tokens come from; by default WeCom is asked with the secret.
+        quotas: where calls are counted; by default all clients of this process share one count.
+        retry: how patiently to repeat what may be repeated.
+        clock: civil time; by default the machine's.
+        hook: called after each HTTP exchange with a `CallInfo`; plain or async.
+
+    Raises:
+        UsageError: The corp id or the secret is empty.
+    """
+
+    def __init__(
+        self,
+        corp_id: str,
+        secret: str,
+        *,
+        base_url: str = _BASE_URL,
+        timeout: float = 10.0,
+        proxy: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        token_source: TokenSource | None = None,
+        quotas: QuotaStore | None = None,
+        retry: Retry | None = None,
+        clock: Clock | None = None,
+        hook: Hook | None = None,
+    ) -> None:
+        port = AsyncPort(transport=transport, timeout=timeout, proxy=proxy, clock=clock)
+        self._open(port, corp_id, secret, base_url, timeout, token_source, quotas, retry, hook)
+
+    @classmethod
+    def on(
+        cls,
+        port: Port,
+        corp_id: str,
+        secret: str,
+        *,
+        base_url: str = _BASE_URL,
+        timeout: float = 10.0,
+        token_source: TokenSource | None = None,
+        quotas: QuotaStore | None = None,
+        retry: Retry | None = None,
+        hook: Hook | None = None,
+    ) -> AsyncWeCom:
+        """Return a client on a port of your own; the arguments are those of the class."""
+        self = cls.__new__(cls)
+        self._open(port, corp_id, secret, base_url, timeout, token_source, quotas, retry, hook)
+        return self
+
+    def _open(
+        self,
+        port: Port,
+        corp_id: str,
+        secret: str,
+        base_url: str,
+        timeout: float,
+        token_source: TokenSource | None,
+        quotas: QuotaStore | None,
+        retry: Retry | None,
+        hook: Hook | None,
+    ) -> None:
+        if not corp_id:
+            msg = "corp_id is empty: copy it from 我的企业 > 企业信息 in the admin console"
+            raise UsageError(msg)
+        if not secret and token_source is None:
+            msg = "secret is empty: copy it from the app's page in the admin console, or give a token_source"
+            raise UsageError(msg)
+        self.port: Port = port
+        self.timeout = timeout
+        self.session = Session(
+            port,
+            corp_id,
+            secret,
+            base_url=base_url,
+            quotas=quotas or process_quotas(),
+            retry=retry or Retry(),
+            token_source=token_source,
+            hook=hook,
+        )
+        self.staff = AsyncStaff(self.session)
+        self.contacts = AsyncContacts(self.session)
+        self.tags = AsyncTags(self.session)
+        self.groups = AsyncGroups(self.session)
+        self.codes = AsyncCodes(self.session)
+        self.transfers = AsyncTransfers(self.session)
+        self.messages = AsyncMessages(self.session)
+
+    @property
+    def corp_id(self) -> str:
+        """The corp's id."""
+        return self.session.corp_id
+
+    async def token(self) -> str:
+        """
+        Return the access token in use, fetching one if need be.
+
+        WeCom documentation 91039. A token lives two hours; it is replaced
+        five minutes before its end.
+        """
+        return await self.session.token()
+
+    async def close(self) -> None:
+        """Close the connections. The client opens new ones if it is used again."""
+        await self.port.close()
+
+    async def aclose(self) -> None:
+        """Close the connections; what ``contextlib.aclosing`` calls."""
+        await self.close()
+
+    async def __aenter__(self) -> AsyncWeCom:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __reduce__(self) -> NoReturn:
+        _refuse_pickle()
+
+    def __repr__(self) -> str:
+        return repr(self.session).replace("<Session", "<AsyncWeCom")
+
+
+class WeCom(Blocking[AsyncWeCom]):
+    """
+    A client of WeCom's customer-contact API, blocking; `AsyncWeCom` is the same, awaited.
+
+    Opens its connections with the first call; may be used by many threads.
+
+    Args:
+        corp_id: the corp's id (企业ID, ``ww...``).
+        secret: the secret of one app that is listed under 客户联系 > 可调用接口的应用.
+        base_url: another address than WeCom's, such as a sandbox's.
+        timeout: seconds to wait for each step of one HTTP exchange.
+        proxy: URL of a proxy, where WeCom trusts only its address.
+        transport: an httpx transport to send through.
+        token_source: where access tokens come from; by default WeCom is asked with the secret.
+        quotas: where calls are counted; by default all clients of this process share one count.
+        retry: how patiently to repeat what may be repeated.
+        clock: civil time; by default the machine's.
+        hook: called after each HTTP exchange with a `CallInfo`.
+
+    Raises:
+        UsageError: The corp id or the secret is empty.
+    """
+
+    def __init__(
+        self,
+        corp_id: str,
+        secret: str,
+        *,
+        base_url: str = _BASE_URL,
+        timeout: float = 10.0,
+        proxy: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+        token_source: TokenSource | None = None,
+        quotas: QuotaStore | None = None,
+        retry: Retry | None = None,
+        clock: Clock | None = None,
+        hook: Hook | None = None,
+    ) -> None:
+        port = BlockingPort(transport=transport, timeout=timeout, proxy=proxy, clock=clock)
+        core = AsyncWeCom.on(
+            port,
+            corp_id,
+            secret,
+            base_url=base_url,
+            timeout=timeout,
+            token_source=token_source,
+            quotas=quotas,
+            retry=retry,
+            hook=hook,
+        )
+        super().__init__(core)
+        self.staff = Staffs(core.staff)
+        self.contacts = Contacts(core.contacts)
+        self.tags = Tags(core.tags)
+        self.groups = Groups(core.groups)
+        self.codes = Codes(core.codes)
+        self.transfers = Transfers(core.transfers)
+        self.messages = Messages(core.messages)
+
+    @property
+    def corp_id(self) -> str:
+        """The corp's id."""
+        return self._core.corp_id
+
+    token = blocking(AsyncWeCom.token)
+    close = blocking(AsyncWeCom.close)
+
+    def __enter__(self) -> WeCom:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        _refuse_pickle()
+
+
+def _refuse_pickle() -> NoReturn:
+    msg = (
+        "a client holds connections and a secret and cannot be pickled: send the corp id to the other process"
+        " and make a client there, with the secret from its configuration"
+    )
+    raise TypeError(msg)

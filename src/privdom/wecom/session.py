@@ -1,0 +1,264 @@
+"""Carry one call to WeCom and its answer back: token, quota, one HTTP exchange, and repeats where they do no harm."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import attrs
+import httpx
+import tenacity
+
+from privdom._facts import endpoints as E  # noqa: N812 - a table of constants
+from privdom._facts.endpoints import Endpoint
+from privdom._port import Port, maybe_await
+from privdom.errors import ApiError, MayHaveArrived, NotSent, PrivdomError, TokenRejected
+from privdom.wecom.answer import read_answer
+from privdom.wecom.quota import QuotaStore
+from privdom.wecom.retry import Retry, wait_before_repeat
+from privdom.wecom.token import MemoryTokens, Token, TokenSource
+from privdom.wecom.wire import dumps, unstructure
+
+
+__all__ = ["CallInfo", "Hook", "Session"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger("privdom.wecom")
+# Nothing of these has reached WeCom: the connection was never there, or the
+# proxy refused to open it.
+_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_TOKEN_IN_URL = re.compile(r"(access_token|corpsecret)=[^&\s\"']+")
+
+
+class _MaskTokens(logging.Filter):
+    """httpx logs whole URLs, and WeCom's tokens and secrets stand in them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        masked = _TOKEN_IN_URL.sub(r"\1=***", text)
+        if masked != text:
+            record.msg, record.args = masked, ()
+        return True
+
+
+_MASK = _MaskTokens()
+
+
+@attrs.frozen
+class CallInfo:
+    """What the request hook is told about each HTTP exchange."""
+
+    path: str
+    attempt: int
+    seconds: float
+    errcode: int | None
+    """WeCom's errcode; None where no answer could be read."""
+    error: str | None
+    """Name of the error's class, None on success."""
+
+
+Hook = Callable[[CallInfo], Awaitable[object] | object]
+
+
+@attrs.frozen
+class _TokenRequest:
+    corpid: str
+    corpsecret: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class AccessToken:
+    """Answer of gettoken (WeCom documentation 91039): a token and how many seconds it lives."""
+
+    access_token: str = attrs.field(repr=False)
+    expires_in: int = 7_200
+    extra: dict[str, Any] = attrs.field(factory=dict[str, Any], eq=False, repr=False)
+
+
+class Session:
+    """The way to WeCom for one corp and one app."""
+
+    def __init__(
+        self,
+        port: Port,
+        corp_id: str,
+        secret: str,
+        *,
+        base_url: str,
+        quotas: QuotaStore,
+        retry: Retry,
+        token_source: TokenSource | None = None,
+        hook: Hook | None = None,
+    ) -> None:
+        logging.getLogger("httpx").addFilter(_MASK)
+        self.port = port
+        self.corp_id = corp_id
+        self.retry = retry
+        self._secret = secret
+        self._base_url = base_url.rstrip("/")
+        self._host = urlsplit(base_url).netloc
+        self._quotas = quotas
+        self._hook = hook
+        self._tokens: TokenSource = token_source or MemoryTokens(port, self._fetch_token)
+        self._queue = port.lock()
+        self._mark_tag_slots = port.slots(quotas.settings.in_flight)
+
+    async def token(self) -> str:
+        """Return the access token in use (WeCom documentation 91039), fetching one if need be."""
+        return await self._tokens.token()
+
+    async def call(self, endpoint: Endpoint, request: object, answer: type[T]) -> T:
+        """
+        Call *endpoint* and return its typed answer, repeating where the effect class allows it.
+
+        Raises:
+            NotSent: Nothing reached WeCom, in any attempt.
+            MayHaveArrived: No answer, and repeating could do harm or did not help.
+            ApiError: WeCom answered with an errcode.
+        """
+        params: dict[str, Any] = {}
+        body = b""
+        if endpoint.method == "GET":
+            params = unstructure(request) if request is not None else {}
+        else:
+            body = dumps(unstructure(request) if request is not None else {})
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            failure = state.outcome.exception() if state.outcome else None
+            again = failure and wait_before_repeat(failure, endpoint.effect, state.attempt_number, self.retry)
+            return again or 0.0
+
+        def may_repeat(state: tenacity.RetryCallState) -> bool:
+            failure = state.outcome.exception() if state.outcome else None
+            return (
+                failure is not None
+                and wait_before_repeat(failure, endpoint.effect, state.attempt_number, self.retry) is not None
+            )
+
+        async for attempt in tenacity.AsyncRetrying(
+            sleep=self.port.sleep, retry=may_repeat, wait=wait, stop=tenacity.stop_never, reraise=True
+        ):
+            with attempt:
+                number = attempt.retry_state.attempt_number
+                return await self._with_token(endpoint, params, body, answer, number)
+        raise AssertionError  # tenacity returns or raises
+
+    async def once(self, endpoint: Endpoint, body: bytes, answer: type[T], *, until: float | None = None) -> T:
+        """
+        Write exactly these bytes exactly once, whatever happens.
+
+        For calls that a ledger keeps track of: nothing is repeated at any
+        layer, not even after a refused token.
+
+        Args:
+            until: a moment of ``port.monotonic()`` after which nothing is
+                written any more, checked right before the socket.
+
+        Raises:
+            NotSent: Too late, or no connection: WeCom never saw it.
+            MayHaveArrived: It was written and its fate is unknown.
+            Refused: WeCom did not carry it out.
+        """
+        token = await self._tokens.token()
+        try:
+            return await self._exchange(endpoint, {"access_token": token}, body, answer, 1, until)
+        except TokenRejected:
+            await self._tokens.token(refused=token)
+            raise
+
+    async def _with_token(
+        self, endpoint: Endpoint, params: dict[str, Any], body: bytes, answer: type[T], attempt: int
+    ) -> T:
+        token = await self._tokens.token()
+        try:
+            return await self._exchange(endpoint, {**params, "access_token": token}, body, answer, attempt)
+        except TokenRejected:
+            token = await self._tokens.token(refused=token)
+        return await self._exchange(endpoint, {**params, "access_token": token}, body, answer, attempt)
+
+    async def _fetch_token(self) -> Token:
+        request = _TokenRequest(self.corp_id, self._secret)
+        asked_at = self.port.now()
+        answer = await self._exchange(E.GETTOKEN, unstructure(request), b"", AccessToken, 1)
+        return Token(answer.access_token, asked_at + timedelta(seconds=answer.expires_in))
+
+    async def _exchange(
+        self,
+        endpoint: Endpoint,
+        params: dict[str, Any],
+        body: bytes,
+        answer: type[T],
+        attempt: int,
+        until: float | None = None,
+    ) -> T:
+        await self._wait_for_quota(endpoint)
+        if endpoint is E.MARK_TAG:
+            async with self._mark_tag_slots:
+                return await self._told(endpoint, params, body, answer, attempt, until)
+        return await self._told(endpoint, params, body, answer, attempt, until)
+
+    async def _wait_for_quota(self, endpoint: Endpoint) -> None:
+        if await self._quotas.take(self.corp_id, self._host, endpoint.path) == 0.0:
+            return
+        # One of many sleeps and asks again, instead of all of them.
+        async with self._queue:
+            while wait := await self._quotas.take(self.corp_id, self._host, endpoint.path):
+                await self.port.sleep(wait)
+
+    async def _told(
+        self,
+        endpoint: Endpoint,
+        params: dict[str, Any],
+        body: bytes,
+        answer: type[T],
+        attempt: int,
+        until: float | None,
+    ) -> T:
+        began = self.port.monotonic()
+        errcode: int | None = 0
+        error: str | None = None
+        try:
+            return await self._send(endpoint, params, body, answer, until)
+        except PrivdomError as e:
+            errcode, error = (e.errcode if isinstance(e, ApiError) else None), type(e).__name__
+            raise
+        finally:
+            seconds = self.port.monotonic() - began
+            _log.debug("%s attempt %d: %s after %.3f s", endpoint.path, attempt, error or "ok", seconds)
+            if self._hook is not None:
+                await maybe_await(self._hook(CallInfo(endpoint.path, attempt, seconds, errcode, error)))
+
+    async def _send(
+        self, endpoint: Endpoint, params: dict[str, Any], body: bytes, answer: type[T], until: float | None
+    ) -> T:
+        query = {k: int(v) if isinstance(v, bool) else v for k, v in params.items()}
+        request = httpx.Request(
+            endpoint.method,
+            f"{self._base_url}{endpoint.path}?{urlencode(query)}",
+            content=body if endpoint.method == "POST" else None,
+            headers={"Content-Type": "application/json"} if endpoint.method == "POST" else None,
+        )
+        if until is not None and self.port.monotonic() > until:
+            msg = f"{endpoint.path} was not written: too much time had passed since the intent was stored"
+            raise NotSent(msg)
+        # Raised below, outside of the except blocks: httpx's errors hold the
+        # URL, and with it the token, and must not hang on ours as context.
+        failure: PrivdomError
+        try:
+            response = await self.port.send(request)
+        except _NEVER_LEFT as e:
+            failure = NotSent(f"{endpoint.path}: no connection to {self._host} ({type(e).__name__})")
+        except httpx.HTTPError as e:
+            failure = MayHaveArrived(f"{endpoint.path}: no answer from {self._host} ({type(e).__name__})")
+        else:
+            return read_answer(endpoint, response.content, answer, status=response.status_code)
+        raise failure
+
+    def __repr__(self) -> str:
+        return f"<Session of {self.corp_id} at {self._host}>"

@@ -1,0 +1,55 @@
+"""Fixtures for all tests: scenarios on both ports, the sandbox, clients of it, databases."""
+
+from __future__ import annotations
+
+import os
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import anyio
+import pytest
+
+from privdom._port import AsyncPort, BlockingPort, Clock, Port, run
+
+
+T = TypeVar("T")
+Scenario = Callable[[Port], Coroutine[Any, Any, T]]
+
+
+class OnPort(Protocol):
+    """Runs a scenario on the port the test is parametrised with, and returns its result."""
+
+    kind: str
+
+    def __call__(self, scenario: Scenario[T], *, transport: Any = None, clock: Clock | None = None) -> T: ...
+
+
+class _OnPort:
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __call__(self, scenario: Scenario[T], *, transport: Any = None, clock: Clock | None = None) -> T:
+        if self.kind == "blocking":
+            return run(scenario(BlockingPort(transport=transport, clock=clock)))
+
+        async def main() -> T:
+            return await scenario(AsyncPort(transport=transport, clock=clock))
+
+        return anyio.run(main)
+
+
+@pytest.fixture(params=["blocking", "async"])
+def on_port(request: pytest.FixtureRequest) -> OnPort:
+    """Run ``async def scenario(port)`` on a blocking and on an async port."""
+    return _OnPort(request.param)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of WeCom facts; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("PRIVDOM_SHARED", Path(__file__).parents[2] / "shared"))
+    if not folder.is_dir():
+        pytest.skip("the folder of WeCom facts is not here: set PRIVDOM_SHARED")
+    return folder
