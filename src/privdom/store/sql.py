@@ -1,0 +1,87 @@
+"""Statements on sets of rows that SQLAlchemy spells differently for each database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, Connection, Row, Select, Table, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+__all__ = ["chunks", "insert_ignore", "pages", "upsert"]
+
+T = TypeVar("T")
+
+# Databases limit the parameters of one statement; SQLite's 32,766 is the lowest.
+CHUNK = 1000
+
+
+def upsert(
+    conn: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    keys: Sequence[str],
+    update: Sequence[str] | None = None,
+) -> None:
+    """
+    Insert *rows*, or where a row of the same *keys* exists, update it.
+
+    All rows have the same columns. If two rows have the same keys, the later one wins.
+
+    Args:
+        keys: The columns of the primary key or of a unique constraint.
+        update: The columns to overwrite; by default all given ones that are not keys. Empty: leave such rows alone.
+    """
+    if not rows:
+        return
+    columns = [name for name in rows[0] if name not in keys] if update is None else list(update)
+    statement = _insert(conn, table)
+    if columns:
+        statement = statement.on_conflict_do_update(
+            index_elements=list(keys), set_={name: statement.excluded[name] for name in columns}
+        )
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=list(keys))
+    conn.execute(statement, rows)
+
+
+def insert_ignore(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert those of *rows* that break no unique constraint; return how many they are."""
+    if not rows:
+        return 0
+    return conn.execute(_insert(conn, table).on_conflict_do_nothing(), rows).rowcount
+
+
+def _insert(conn: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if conn.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """Cut *items* into lists of at most *size*, as long as a list of parameters may be."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def pages(
+    conn: Connection, query: Select[*tuple[Any, ...]], keys: Sequence[Column[Any]], size: int = CHUNK
+) -> Iterator[Sequence[Row[*tuple[Any, ...]]]]:
+    """
+    Yield the rows of *query* in pages of *size*, in the order of *keys*, which it selects first.
+
+    Each page is a statement of its own that starts behind the last key seen, so
+    that memory stays bounded and rows may change in between.
+
+    Args:
+        keys: Columns that together are unique, and are the first that *query* selects.
+    """
+    ordered = query.order_by(*keys).limit(size)
+    page = conn.execute(ordered).all()
+    while page:
+        yield page
+        if len(page) < size:
+            return
+        page = conn.execute(ordered.where(tuple_(*keys) > tuple_(*page[-1][: len(keys)]))).all()
