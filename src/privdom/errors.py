@@ -143,7 +143,7 @@ class ApiError(PrivdomError):
         self.path = path
         self.doc_url = doc_url
         self.meaning = fact.meaning if fact else "not in the documentation this library knows"
-        super().__init__(errcode, errmsg)
+        super().__init__(errcode, self.errmsg)
 
     @property
     def help_url(self) -> str:
