@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -77,7 +77,7 @@ class Store:
         return self._prepared == len(metadata.tables)
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
+    def begin(self) -> Generator[Connection, None, None]:
         """
         Open a write transaction: committed at the end of the block, rolled back by an exception.
 
@@ -93,7 +93,7 @@ class Store:
             yield conn
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Generator[Connection, None, None]:
         """Open a transaction that can only read; the database refuses writes."""
         self._ready()
         if self.dialect == "postgresql":
@@ -191,17 +191,17 @@ class _JoinedStore(Store):
         return True
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
+    def begin(self) -> Generator[Connection, None, None]:
         with self._join("BEGIN IMMEDIATE") as conn:
             yield conn
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Generator[Connection, None, None]:
         with self._join("BEGIN") as conn:
             yield conn
 
     @contextmanager
-    def _join(self, begin: str) -> Iterator[Connection]:
+    def _join(self, begin: str) -> Generator[Connection, None, None]:
         lent = self._borrowed_connection
         conn = lent if isinstance(lent, Connection) else lent.connection()
         connection: Any = conn.connection.dbapi_connection
