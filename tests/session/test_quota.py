@@ -77,7 +77,7 @@ def test_corps_have_their_own_quota_and_share_the_address(on_port: OnPort) -> No
     waits = on_port(scenario)
 
     assert [True, True, False, True, False] == [w == 0.0 for w in waits]
-    assert "<MemoryQuotas of 4 keys>" == repr(quotas)
+    assert "<MemoryQuotas of 3 keys>" == repr(quotas)
 
     now[0] = 61.1
 
