@@ -23,7 +23,7 @@ import subprocess
 import tempfile
 import uuid
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +52,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/privdom.db"
         return
-    import psycopg  # noqa: PLC0415 - those who run the SQLite half need no driver
+    import psycopg
 
     server = request.getfixturevalue("postgresql_server")
     name = f"privdom_{uuid.uuid4().hex}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
         yield f"{server}/{name}"
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture
@@ -79,10 +79,10 @@ def _binaries() -> Path | None:
 
 
 @contextlib.contextmanager
-def _server(binaries: Path) -> Iterator[str]:
+def _server(binaries: Path) -> Generator[str, None, None]:
     # Not tmp_path: a socket's path may have 107 characters, and another user must reach it.
     home = Path(tempfile.mkdtemp(prefix="privdom_pg_", dir="/tmp"))
-    options: dict[str, Any] = {"cwd": home, "check": True, "stdout": subprocess.DEVNULL}
+    options: dict[str, Any] = {"cwd": home, "stdout": subprocess.DEVNULL}
     options["env"] = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": str(home)}
     try:
         if os.geteuid() == 0:
@@ -100,12 +100,12 @@ def _server(binaries: Path) -> Iterator[str]:
         start = [pg_ctl, "-D", data, "-w", "-l", str(home / "log"), "-o", settings, "start"]
         stop = [pg_ctl, "-D", data, "-m", "immediate", "stop"]
         setup = [initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        subprocess.run(setup, **options)
-        subprocess.run(start, **options)
+        subprocess.run(setup, check=True, **options)
+        subprocess.run(start, check=True, **options)
         try:
             yield f"postgresql://postgres@127.0.0.1:{port}"
         finally:
-            subprocess.run(stop, **options)
+            subprocess.run(stop, check=True, **options)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
