@@ -41,7 +41,6 @@ def records(*pairs: tuple[int, datetime | None]) -> list[ResultRecord]:
         ([Fact.SUBMITTED, Fact.FULL], ItemState.CAPACITY),
         ([Fact.SUBMITTED, Fact.TOO_OFTEN], ItemState.COOLDOWN),
         ([Fact.SUBMITTED, Fact.BROKEN], ItemState.FAILED),
-        ([Fact.SUBMITTED, Fact.DROPPED], ItemState.PLANNED),
         ([Fact.SUBMITTED, Fact.STARTED], ItemState.WAITING),
     ],
 )
@@ -52,7 +51,7 @@ def test_the_way_of_an_item(path, end):
         state = next_state(state, fact)
 
     assert end is state
-    assert state.settled == (end not in {ItemState.PLANNED, ItemState.WAITING})
+    assert state.settled == (end is not ItemState.WAITING)
 
 
 @given(st.sampled_from([state for state in ItemState if state.settled]), st.sampled_from(Fact))
@@ -69,7 +68,7 @@ def test_a_planned_item_can_only_be_submitted(fact):
         next_state(ItemState.PLANNED, fact)
 
 
-@pytest.mark.parametrize("fact", [Fact.SUBMITTED, Fact.DROPPED, Fact.STARTED, Fact.TOO_OFTEN])
+@pytest.mark.parametrize("fact", [Fact.SUBMITTED, Fact.STARTED, Fact.TOO_OFTEN])
 def test_a_waiting_item_does_not_start_again(fact):
     """A waiting item refuses what belongs to the start of a transfer."""
     with pytest.raises(UsageError):

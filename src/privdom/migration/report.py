@@ -21,7 +21,6 @@ class Item:
     Attributes:
         wave: counts from 1; 0 for a customer who is left out.
         parked: whether the outbox cannot tell if the call arrived, and waits for a human.
-        attempts: how often the transfer was handed to the outbox.
         errcode: WeCom's answer for this customer, or for the whole call; None before there is one.
             takeover_time: when the transfer takes effect, 24 hours after its start.
         poll_at: when the results of its pair of staff are looked at next.
@@ -35,7 +34,6 @@ class Item:
     state: ItemState
     reason: str
     parked: bool
-    attempts: int
     errcode: int | None
     unit_id: str | None
     submitted_at: datetime | None

@@ -87,7 +87,6 @@ item_table = Table(
     Column("state", String(16), nullable=False),
     Column("reason", Text, nullable=False),
     Column("parked", Boolean, nullable=False),
-    Column("attempts", Integer, nullable=False),
     Column("errcode", Integer),
     Column("unit_id", String(64)),
     Column("submitted_at", UtcTime),
@@ -157,7 +156,7 @@ def add_plan(conn: Connection, corp_id: str, plan: Plan, draft: Draft) -> bool:
     }
     if not sql.insert_ignore(conn, plan_table, [row]):
         return False
-    fixed = {"corp_id": corp_id, "plan_id": plan.plan_id, "parked": False, "attempts": 0}
+    fixed = {"corp_id": corp_id, "plan_id": plan.plan_id, "parked": False}
     moves = (
         {
             **fixed,
@@ -214,10 +213,11 @@ def lock_plan(conn: Connection, corp_id: str, plan_id: str) -> PlanRow | None:
 
 
 def _plan_row(conn: Connection, corp_id: str, plan_id: str, *, lock: bool) -> PlanRow | None:
-    columns = [plan_table.c[name] for name in ("policy", "wave", "waves_finished", "finished_at")]
-    query = select(*columns).where(_of(plan_table, corp_id, plan_id))
+    query = select(plan_table).where(_of(plan_table, corp_id, plan_id))
     row = conn.execute(query.with_for_update() if lock else query).one_or_none()
-    return None if row is None else PlanRow(_converter.structure(row.policy, Policy), *row[1:])
+    if row is None:
+        return None
+    return PlanRow(_converter.structure(row.policy, Policy), row.wave, row.waves_finished, row.finished_at)
 
 
 def save_row(conn: Connection, corp_id: str, plan_id: str, row: PlanRow) -> None:
@@ -371,7 +371,9 @@ def _items(conn: Connection, *conditions: ColumnElement[bool]) -> list[Item]:
 
 
 def _item(row: RowMapping) -> Item:
-    return Item(**{**row, "state": ItemState(row["state"])})
+    values: dict[str, Any] = {**row}
+    values["state"] = ItemState(values["state"])
+    return Item(**values)
 
 
 def _of(table: Table, corp_id: str, plan_id: str) -> ColumnElement[bool]:

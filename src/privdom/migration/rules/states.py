@@ -31,8 +31,8 @@ class ItemState(StrEnum):
     ::
 
         planned -> submitted -> waiting (24 h) -> succeeded | refused | capacity | failed
-                             -> succeeded | refused | capacity | cooldown | failed
-                   submitted -> planned, when the outbox dropped the call unsent
+                             -> cooldown, and the same
+        left_out: never part of it
     """
 
     PLANNED = "planned"
@@ -58,7 +58,6 @@ class Fact(StrEnum):
     """What became known about an item."""
 
     SUBMITTED = "submitted"
-    DROPPED = "dropped"
     STARTED = "started"
     DONE = "done"
     REFUSED = "refused"
@@ -77,7 +76,6 @@ _NEXT: dict[ItemState, dict[Fact, ItemState]] = {
     ItemState.PLANNED: {Fact.SUBMITTED: ItemState.SUBMITTED},
     # The customer's answer can overtake ours: a lost response, found again a day later.
     ItemState.SUBMITTED: {
-        Fact.DROPPED: ItemState.PLANNED,
         Fact.STARTED: ItemState.WAITING,
         Fact.TOO_OFTEN: ItemState.COOLDOWN,
         **_ENDS,
