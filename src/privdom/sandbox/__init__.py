@@ -1,0 +1,38 @@
+"""A WeCom that fits in a test: one corp, a clock that moves when told, and a record of what happened."""
+
+from __future__ import annotations
+
+from privdom.sandbox.acts import Scanned
+from privdom.sandbox.box import Sandbox
+from privdom.sandbox.clock import VirtualClock
+from privdom.sandbox.faults import Fault, Faults
+from privdom.sandbox.record import (
+    CallbackEntry,
+    CallEntry,
+    DeliveryEntry,
+    MessageEntry,
+    Record,
+    TagEntry,
+    TransferEntry,
+    WelcomeEntry,
+)
+from privdom.sandbox.rules import Quota, Rules
+
+
+__all__ = [
+    "CallEntry",
+    "CallbackEntry",
+    "DeliveryEntry",
+    "Fault",
+    "Faults",
+    "MessageEntry",
+    "Quota",
+    "Record",
+    "Rules",
+    "Sandbox",
+    "Scanned",
+    "TagEntry",
+    "TransferEntry",
+    "VirtualClock",
+    "WelcomeEntry",
+]

@@ -1,0 +1,137 @@
+"""The door of the API: tokens, trusted addresses, quotas, and how much may be in flight."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Final
+
+import attrs
+
+from privdom._facts.endpoints import MARK_TAG
+from privdom.sandbox.chance import digest
+from privdom.sandbox.clock import VirtualClock
+from privdom.sandbox.errors import WeComError
+from privdom.sandbox.rules import Rules
+
+
+__all__ = ["Gate", "Quotas", "Tokens"]
+
+
+@attrs.define
+class _Token:
+    text: str
+    until: datetime
+    revoked: bool = False
+
+
+class Tokens:
+    """The access tokens of one app: one at a time, the same until it ends."""
+
+    def __init__(self, seed: int, corp_id: str, secret: str, clock: VirtualClock) -> None:
+        self._seed, self._corp_id, self._secret, self._clock = seed, corp_id, secret, clock
+        self._issued: list[_Token] = []
+        self._by_text: dict[str, _Token] = {}
+
+    def issue(self, corp_id: str, secret: str, rules: Rules) -> tuple[str, int]:
+        """Return a token and the seconds it has left."""
+        if not corp_id:
+            raise WeComError(41002)
+        if not secret:
+            raise WeComError(41004)
+        if corp_id != self._corp_id:
+            raise WeComError(40013)
+        if secret != self._secret:
+            raise WeComError(40001)
+        now = self._clock.now()
+        last = self._issued[-1] if self._issued else None
+        if last is None or last.revoked or last.until <= now:
+            parts = [digest(self._seed, "token", corp_id, secret, len(self._issued), i) for i in range(4)]
+            last = _Token("".join(parts)[:107], now + rules.token_life)
+            self._issued.append(last)
+            self._by_text[last.text] = last
+        return last.text, int((last.until - now).total_seconds())
+
+    def check(self, text: str | None) -> None:
+        """Let a token pass, or refuse it with 41001, 40014 or 42001."""
+        if not text:
+            raise WeComError(41001)
+        token = self._by_text.get(text)
+        if token is None:
+            raise WeComError(40014)
+        if token.revoked or token.until <= self._clock.now():
+            raise WeComError(42001)
+
+    def revoke(self, text: str | None) -> None:
+        """End a token before its time, as WeCom may."""
+        token = self._by_text.get(text or "")
+        if token is not None:
+            token.revoked = True
+
+    def revoke_all(self) -> None:
+        """End every token before its time."""
+        for token in self._issued:
+            token.revoked = True
+
+
+class Quotas:
+    """Calls per API path in sliding windows of real time; who exceeds one is locked out for as long."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._times: dict[tuple[str, float], deque[float]] = {}
+        self._locked: dict[str, float] = {}
+
+    def count(self, path: str, rules: Rules) -> None:
+        """Count a call, or refuse it with 45009."""
+        now = self._monotonic()
+        with self._lock:
+            if now < self._locked.get(path, now):
+                raise WeComError(45009)
+            for quota in rules.quotas:
+                times = self._times.setdefault((path, quota.seconds), deque())
+                while times and times[0] <= now - quota.seconds:
+                    times.popleft()
+                if len(times) >= quota.calls:
+                    self._locked[path] = now + quota.seconds
+                    raise WeComError(45009)
+            for quota in rules.quotas:
+                self._times[path, quota.seconds].append(now)
+
+
+@attrs.define
+class Gate:
+    """What is in flight: mark_tag bears few at once (45033) and one per relation (45035)."""
+
+    _lock: threading.Lock = attrs.Factory(threading.Lock)
+    _relations: set[tuple[str, str]] = attrs.Factory(set[tuple[str, str]])
+
+    @contextmanager
+    def passing(self, path: str, relation: tuple[str, str], rules: Rules) -> Iterator[WeComError | None]:
+        """Keep a call in flight; yields the error it is refused with, if any."""
+        if path != _GUARDED:
+            yield None
+            return
+        with self._lock:
+            error = None
+            if relation in self._relations:
+                error = WeComError(45035)
+            elif len(self._relations) >= rules.mark_tag_in_flight:
+                error = WeComError(45033)
+            else:
+                self._relations.add(relation)
+        try:
+            yield error
+        finally:
+            if error is None:
+                with self._lock:
+                    self._relations.discard(relation)
+
+
+_GUARDED: Final = MARK_TAG.path

@@ -1,0 +1,166 @@
+"""What can go wrong on the way to WeCom and back, scripted or by chance."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+from collections import Counter
+from collections.abc import Collection
+from typing import Final, Literal, get_args
+
+import attrs
+
+from privdom.sandbox.chance import fraction, pick
+
+
+__all__ = ["Fault", "FaultKind", "Faults"]
+
+FaultKind = Literal[
+    "connect_refused",
+    "lost_request",
+    "lost_response",
+    "late_acceptance",
+    "busy",
+    "quota",
+    "slow",
+    "expired_token",
+    "html",
+    "truncated",
+    "lost_callback",
+    "duplicate_callback",
+]
+KINDS: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
+_OF_CALLBACKS: Final = ("lost_callback", "duplicate_callback")
+# Where the state change has happened by definition, or cannot have.
+_AFTER: Final = {"lost_response": True, "connect_refused": False, "lost_request": False, "late_acceptance": False}
+
+
+@attrs.frozen
+class Fault:
+    """
+    One thing that goes wrong.
+
+    Attributes:
+        kind: ``connect_refused``: nothing arrives. ``lost_request``: no answer, nothing done. ``lost_response``: done, no
+            answer. ``late_acceptance``: no answer, done ``delay`` virtual seconds later. ``busy``: errcode -1. ``quota``:
+            errcode 45009. ``slow``: the answer takes ``delay`` real seconds. ``expired_token``: the token is revoked
+            and the call answered with 42001. ``html``: a proxy's page. ``truncated``: half of the JSON.
+            ``lost_callback``, ``duplicate_callback``: of callbacks.
+        path: a full path or its end, such as ``mark_tag``; empty: any.
+        times: how often; 0: always.
+        subject: only calls that name this text, an id for instance, in query or body.
+        after_change: whether the call has been carried out when ``busy``, ``html`` or ``truncated`` strikes.
+        delay: seconds, real for ``slow``, virtual for ``late_acceptance``.
+    """
+
+    kind: FaultKind = attrs.field(validator=attrs.validators.in_(KINDS))
+    path: str = ""
+    times: int = 1
+    subject: str | None = None
+    after_change: bool = False
+    delay: float = 60.0
+
+    @property
+    def changes(self) -> bool:
+        """Whether the call is carried out at once."""
+        return self.kind == "slow" or _AFTER.get(self.kind, self.after_change)
+
+    def strikes(self, path: str, text: str) -> bool:
+        """Tell whether this call is meant."""
+        there = not self.path or path == self.path or path.endswith("/" + self.path.lstrip("/"))
+        return there and (self.subject is None or self.subject in text)
+
+
+@attrs.frozen
+class _Chance:
+    rate: float
+    kinds: tuple[FaultKind, ...]
+    paths: tuple[str, ...]
+
+
+class Faults:
+    """
+    The faults to come.
+
+    Random ones are decided by the seed, the path, the content and how often this
+    content came before, so they do not depend on the order of different calls.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._lock = threading.Lock()
+        self._scripted: list[list[Fault | int]] = []
+        self._chances: list[_Chance] = []
+        self._attempts: Counter[bytes] = Counter()
+
+    def add(self, fault: Fault) -> None:
+        """Have *fault* strike the next call that it fits."""
+        with self._lock:
+            self._scripted.append([fault, fault.times])
+
+    def random(self, rate: float, kinds: Collection[FaultKind], paths: Collection[str] = ()) -> None:
+        """
+        Have one of *kinds* strike a share of the calls to *paths*, all paths by default.
+
+        ``busy``, ``html`` and ``truncated`` strike before and after the change
+        alike; ``slow`` takes 50 ms.
+        """
+        if not 0 <= rate <= 1:
+            msg = f"the rate is a share between 0 and 1, not {rate}"
+            raise ValueError(msg)
+        if not kinds or not set(kinds) <= set(KINDS):
+            msg = f"kinds must be some of {', '.join(KINDS)}"
+            raise ValueError(msg)
+        with self._lock:
+            self._chances.append(_Chance(rate, tuple(kinds), tuple(paths)))
+
+    def clear(self) -> None:
+        """Have nothing go wrong any more."""
+        with self._lock:
+            self._scripted.clear()
+            self._chances.clear()
+
+    def for_call(self, path: str, text: str) -> Fault | None:
+        """Return what befalls this call; *text* is its query, without the token, and its body."""
+        return self._next(path, text, callbacks=False)
+
+    def for_callback(self, xml: str) -> str:
+        """Return the kind of fault that befalls this callback, or an empty text."""
+        fault = self._next("callback", xml, callbacks=True)
+        return fault.kind if fault else ""
+
+    def _next(self, path: str, text: str, *, callbacks: bool) -> Fault | None:
+        with self._lock:
+            return self._script(path, text, callbacks=callbacks) or self._roll(path, text, callbacks=callbacks)
+
+    def _script(self, path: str, text: str, *, callbacks: bool) -> Fault | None:
+        for entry in self._scripted:
+            fault, left = entry
+            assert isinstance(fault, Fault)
+            if (fault.kind in _OF_CALLBACKS) == callbacks and fault.strikes(path, text):
+                if left == 1:
+                    self._scripted.remove(entry)
+                elif isinstance(left, int) and left > 1:
+                    entry[1] = left - 1
+                return fault
+        return None
+
+    def _roll(self, path: str, text: str, *, callbacks: bool) -> Fault | None:
+        if not self._chances:
+            return None
+        key = hashlib.blake2b(f"{path}\n{text}".encode(), digest_size=16).digest()
+        attempt = self._attempts[key] = self._attempts[key] + 1
+        for number, chance in enumerate(self._chances):
+            kinds = [kind for kind in chance.kinds if (kind in _OF_CALLBACKS) == callbacks]
+            if not kinds or not (not chance.paths or any(Fault("slow", p).strikes(path, "") for p in chance.paths)):
+                continue
+            about = (number, path, key.hex(), attempt)
+            if fraction(self._seed, "fault", *about) < chance.rate:
+                kind = kinds[pick(len(kinds), self._seed, "fault kind", *about)]
+                after = bool(pick(2, self._seed, "fault after", *about))
+                return Fault(kind, after_change=after, delay=0.05 if kind == "slow" else 60.0)
+        return None
+
+    def __repr__(self) -> str:
+        return f"<Faults {len(self._scripted)} scripted, {len(self._chances)} by chance>"

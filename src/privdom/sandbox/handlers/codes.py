@@ -1,0 +1,196 @@
+"""Contact ways (联系我): the QR codes that lead customers to staff (92228)."""
+
+from __future__ import annotations
+
+from privdom._facts import limits
+from privdom.sandbox.chance import digest
+from privdom.sandbox.errors import WeComError
+from privdom.sandbox.fields import Fields
+from privdom.sandbox.paging import Cursors, page
+from privdom.sandbox.state import ContactWay
+from privdom.sandbox.world import Call, World
+
+
+__all__ = ["add", "get", "listing", "open_to_scans", "staff_of", "update"]
+
+_DAY = 86_400
+_SINGLE, _MINI_PROGRAM, _QR = 1, 1, 2
+_STYLES = {1: 3, 2: 2}
+_WEEK = 7 * _DAY
+
+
+def staff_of(world: World, users: list[str], parties: list[int]) -> list[str]:
+    """Return the staff behind a code, departments expanded."""
+    state = world.state
+    wanted = {number for party in parties for number in state.subdepartments(party)}
+    inside = [staff.userid for staff in state.staff.values() if wanted & set(staff.departments)]
+    return list(dict.fromkeys([*users, *inside]))
+
+
+def open_to_scans(world: World, way: ContactWay) -> bool:
+    """Tell whether a code still works; a temporary one serves one customer within its time."""
+    return not way.is_temp or (not way.used and world.timestamp < way.created + way.expires_in)
+
+
+def _people(world: World, kind: int, body: Fields) -> tuple[list[str], list[int]]:
+    users = [world.need_staff(userid, serving=True).userid for userid in dict.fromkeys(body.texts("user"))]
+    parties = body.integers("party") if kind != _SINGLE else []
+    if any(party not in world.state.departments for party in parties):
+        raise WeComError(60003)
+    if kind == _SINGLE and len(users) != 1:
+        raise WeComError(41041 if users else 40063)
+    behind = staff_of(world, users, parties)
+    if len(behind) > limits.CODE_STAFF:
+        raise WeComError(41041)
+    if not behind:
+        raise WeComError(40063)
+    return users, parties
+
+
+def _conclusions(body: Fields) -> dict[str, object] | None:
+    said = body.child("conclusions")
+    if said is None:
+        return None
+    kept = said.raw()
+    text = said.child("text")
+    if text is not None:
+        text.text("content", octets=limits.MESSAGE_TEXT_BYTES)
+    image = said.child("image")
+    if image is not None:
+        # Written as a media id, read back as an address.
+        kept["image"] = {"pic_url": f"https://p.qpic.cn/pic_wework/{image.text('media_id', absent=41006)}"}
+    if not kept:
+        raise WeComError(40063)
+    return kept
+
+
+def add(world: World, call: Call) -> dict[str, object]:
+    """Answer add_contact_way."""
+    body = call.body
+    kind = body.integer("type", absent=41037)
+    scene = body.integer("scene", absent=41038)
+    if kind not in _STYLES:
+        raise WeComError(41039)
+    if scene not in (_MINI_PROGRAM, _QR):
+        raise WeComError(41040)
+    style = body.integer("style", 1)
+    if scene == _MINI_PROGRAM and not 1 <= style <= _STYLES[kind]:
+        raise WeComError(41042)
+    remark = body.text("remark", chars=limits.CODE_REMARK_CHARS)
+    state = body.text("state", chars=limits.STATE_CHARS)
+    is_temp = body.flag("is_temp", default=False)
+    if is_temp and kind != _SINGLE:
+        raise WeComError(40058)
+    users, parties = _people(world, kind, body)
+    if not is_temp and sum(not way.is_temp for way in world.state.ways.values()) >= limits.CODES_PER_CORP:
+        raise WeComError(41045)
+    config_id = digest(world.seed, world.new_id("way", state, remark, *users, *parties))
+    way = ContactWay(
+        number=world.state.number(),
+        config_id=config_id,
+        created=world.timestamp,
+        type=kind,
+        scene=scene,
+        style=style,
+        remark=remark,
+        skip_verify=body.flag("skip_verify", default=True),
+        state=state,
+        users=users,
+        parties=parties,
+        is_temp=is_temp,
+        is_exclusive=body.flag("is_exclusive", default=False),
+        mark_source=body.flag("mark_source", default=True),
+        expires_in=body.integer("expires_in", _WEEK, low=1, high=limits.TEMP_CODE_SECONDS),
+        chat_expires_in=body.integer("chat_expires_in", _DAY, low=1, high=limits.TEMP_CODE_SECONDS),
+        unionid=body.text("unionid"),
+        conclusions=_conclusions(body),
+    )
+    world.state.ways[config_id] = way
+    return {"config_id": config_id, **_qr_code(world, way)}
+
+
+def _qr_code(world: World, way: ContactWay) -> dict[str, object]:
+    if way.scene != _QR:
+        return {}
+    return {"qr_code": f"https://wework.qpic.cn/wwpic/{digest(world.seed, 'qr', way.config_id)}/0"}
+
+
+def _find(world: World, body: Fields) -> ContactWay:
+    way = world.state.ways.get(body.text("config_id", absent=41043))
+    if way is None:
+        raise WeComError(41044)
+    return way
+
+
+def get(world: World, call: Call) -> dict[str, object]:
+    """Answer get_contact_way."""
+    way = _find(world, call.body)
+    shown: dict[str, object] = {
+        "config_id": way.config_id,
+        "type": way.type,
+        "scene": way.scene,
+        "remark": way.remark,
+        "skip_verify": way.skip_verify,
+        "state": way.state,
+        "user": list(way.users),
+        "party": list(way.parties),
+        "is_temp": way.is_temp,
+        "mark_source": way.mark_source,
+        "is_exclusive": way.is_exclusive,
+        **_qr_code(world, way),
+    }
+    if way.scene == _MINI_PROGRAM:
+        shown["style"] = way.style
+    if way.is_temp:
+        shown |= {"expires_in": way.expires_in, "chat_expires_in": way.chat_expires_in, "unionid": way.unionid}
+    if way.conclusions is not None:
+        shown["conclusions"] = way.conclusions
+    return {"contact_way": shown}
+
+
+def listing(world: World, call: Call) -> dict[str, object]:
+    """Answer list_contact_way: ids only, temporary ones never."""
+    body = call.body
+    end = body.integer("end_time") or world.timestamp
+    start = body.integer("start_time") or end - limits.CODE_LIST_DAYS * _DAY
+    if start > end:
+        raise WeComError(40058)
+    limit = min(body.integer("limit", low=0) or limits.CODE_PAGE_DEFAULT, limits.CODE_PAGE)
+    cursors = Cursors(world.seed, call.path, body.integer("start_time"), body.integer("end_time"))
+    ways = (
+        (way.number, {"config_id": way.config_id})
+        for way in world.state.ways.values()
+        if start <= way.created <= end and not way.is_temp
+    )
+    found, following = page(ways, limit, cursors, body.text("cursor"))
+    return {"contact_way": found, "next_cursor": following}
+
+
+def update(world: World, call: Call) -> dict[str, object]:
+    """Answer update_contact_way; user and party replace the whole list."""
+    body = call.body
+    way = _find(world, body)
+    if not open_to_scans(world, way):
+        raise WeComError(41044)
+    remark = body.text("remark", chars=limits.CODE_REMARK_CHARS)
+    state = body.text("state", chars=limits.STATE_CHARS)
+    style = body.integer("style", way.style)
+    if way.scene == _MINI_PROGRAM and not 1 <= style <= _STYLES[way.type]:
+        raise WeComError(41042)
+    if "user" in body or "party" in body:
+        kept = {"user": list(way.users), "party": list(way.parties)}
+        way.users, way.parties = _people(world, way.type, Fields({**kept, **body.raw()}))
+    if "remark" in body:
+        way.remark = remark
+    if "state" in body:
+        way.state = state
+    way.style = style
+    way.skip_verify = body.flag("skip_verify", default=way.skip_verify)
+    way.mark_source = body.flag("mark_source", default=way.mark_source)
+    if way.is_temp:
+        way.expires_in = body.integer("expires_in", way.expires_in, low=1, high=limits.TEMP_CODE_SECONDS)
+        way.chat_expires_in = body.integer("chat_expires_in", way.chat_expires_in, low=1, high=limits.TEMP_CODE_SECONDS)
+        way.unionid = body.text("unionid") or way.unionid
+    if "conclusions" in body:
+        way.conclusions = _conclusions(body)
+    return {}

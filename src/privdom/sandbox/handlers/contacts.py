@@ -1,0 +1,134 @@
+"""Customers and their followers (92113, 92114, 92994, 92115)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from privdom._facts import limits
+from privdom.sandbox.chance import digest
+from privdom.sandbox.errors import WeComError
+from privdom.sandbox.paging import Cursors, page
+from privdom.sandbox.state import Customer, Follow
+from privdom.sandbox.world import Call, World
+
+
+__all__ = ["batch", "get", "of_staff", "remark"]
+
+_USER_SHIFT = 40
+
+
+def of_staff(world: World, call: Call) -> dict[str, object]:
+    """Answer externalcontact/list."""
+    staff = world.need_staff(call.query.get("userid", ""))
+    found = list(world.state.follows_of(staff.userid))
+    if not found and world.rules.empty_list_errcode:
+        raise WeComError(world.rules.empty_list_errcode)
+    return {"external_userid": found}
+
+
+def _profile(world: World, customer: Customer) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "external_userid": customer.external_userid,
+        "name": customer.name,
+        "type": customer.type,
+        "avatar": f"http://wx.qlogo.cn/mmhead/{digest(world.seed, 'avatar', customer.external_userid)}/0",
+        "gender": customer.gender,
+    }
+    if customer.unionid:
+        shown["unionid"] = customer.unionid
+    if customer.corp_name:
+        shown["corp_name"] = customer.corp_name
+        shown["corp_full_name"] = customer.corp_name + "有限公司"
+    return shown
+
+
+def _relation(follow: Follow) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "userid": follow.userid,
+        "remark": follow.remark,
+        "description": follow.description,
+        "createtime": follow.created,
+        "remark_mobiles": list(follow.remark_mobiles),
+        "add_way": follow.add_way,
+        "oper_userid": follow.oper_userid,
+    }
+    if follow.remark_company:
+        shown["remark_corp_name"] = follow.remark_company
+    if follow.state:
+        shown["state"] = follow.state
+    return shown
+
+
+def _named_tags(world: World, follow: Follow) -> list[dict[str, object]]:
+    state = world.state
+    tags = [state.tags[tag_id] for tag_id in follow.tags]
+    return [
+        {"group_name": state.tag_groups[tag.group_id].name, "tag_name": tag.name, "tag_id": tag.id, "type": 1}
+        for tag in tags
+    ]
+
+
+def get(world: World, call: Call) -> dict[str, object]:
+    """Answer externalcontact/get; its last page has no next_cursor at all."""
+    customer = world.need_customer(call.query.get("external_userid", ""))
+    cursors = Cursors(world.seed, call.path, customer.external_userid)
+    follows = ((follow.number, follow) for follow in sorted(customer.follows.values(), key=lambda f: f.number))
+    found, following = page(follows, limits.FOLLOWERS_PER_PAGE, cursors, call.query.get("cursor", ""))
+    answer: dict[str, object] = {
+        "external_contact": _profile(world, customer),
+        "follow_user": [{**_relation(follow), "tags": _named_tags(world, follow)} for follow in found],
+    }
+    if following:
+        answer["next_cursor"] = following
+    return answer
+
+
+def batch(world: World, call: Call) -> dict[str, object]:
+    """Answer batch/get_by_user; a limit that is too large is cut."""
+    userids = call.body.texts("userid_list", most=limits.BATCH_USERS)
+    if not userids:
+        raise WeComError(40063)
+    cursor = call.body.text("cursor")
+    limit = call.body.integer("limit", limits.BATCH_PAGE_DEFAULT, low=0) or limits.BATCH_PAGE_DEFAULT
+    staff = [world.need_staff(userid) for userid in userids]
+    cursors = Cursors(world.seed, call.path, *userids)
+    position = cursors.read(cursor)
+    first = position >> _USER_SHIFT
+
+    def follows() -> Iterator[tuple[int, Follow]]:
+        for i in range(first, len(staff)):
+            for follow in world.state.follows_of(staff[i].userid).values():
+                yield (i << _USER_SHIFT) + follow.number, follow
+
+    found, following = page(follows(), min(limit, limits.BATCH_PAGE), cursors, cursor, after=position)
+    rows = [
+        {
+            "external_contact": _profile(world, world.state.customers[follow.external_userid]),
+            "follow_info": {**_relation(follow), "tag_id": list(follow.tags)},
+        }
+        for follow in found
+    ]
+    return {"external_contact_list": rows, "next_cursor": following}
+
+
+def remark(world: World, call: Call) -> dict[str, object]:
+    """Answer externalcontact/remark."""
+    body = call.body
+    userid, external_userid = body.text("userid", absent=41009), body.text("external_userid", absent=41035)
+    text = body.text("remark", chars=limits.REMARK_CHARS)
+    description = body.text("description", chars=limits.DESCRIPTION_CHARS)
+    company = body.text("remark_company", chars=limits.REMARK_COMPANY_CHARS)
+    mobiles = body.texts("remark_mobiles")
+    names = ("remark", "description", "remark_company", "remark_mobiles", "remark_pic_mediaid")
+    if not any(name in body for name in names):
+        raise WeComError(40058)
+    follow = world.need_follow(userid, external_userid)
+    if "remark" in body:
+        follow.remark = text
+    if "description" in body:
+        follow.description = description
+    if "remark_company" in body and world.state.customers[external_userid].type == 1:
+        follow.remark_company = company
+    if "remark_mobiles" in body:
+        follow.remark_mobiles = [mobile for mobile in mobiles if mobile]
+    return {}

@@ -1,0 +1,223 @@
+"""Mass messages and welcome messages (92135, 93338, 97611, 92137)."""
+
+from __future__ import annotations
+
+import json
+
+from privdom._facts import limits
+from privdom.sandbox import sending
+from privdom.sandbox.errors import WeComError
+from privdom.sandbox.fields import Fields
+from privdom.sandbox.paging import Cursors, page
+from privdom.sandbox.record import MessageEntry, WelcomeEntry
+from privdom.sandbox.state import Message
+from privdom.sandbox.world import Call, World
+
+
+__all__ = ["add", "cancel", "listing", "results", "tasks", "welcome"]
+
+_DAY = 86_400
+_SENT = 1
+_BOTH = 2
+
+
+def _attachment(item: Fields) -> dict[str, object]:
+    kind = item.text("msgtype")
+    inner = item.child(kind) if kind in ("image", "link", "miniprogram", "video", "file") else None
+    if inner is None:
+        raise WeComError(41065)
+    if kind == "image":
+        if not inner.text("media_id") and not inner.text("pic_url"):
+            raise WeComError(41006)
+    elif kind == "link":
+        inner.text("title", absent=41016, octets=limits.LINK_TITLE_BYTES)
+        inner.text("url", absent=41010, octets=limits.LINK_URL_BYTES)
+        inner.text("desc", octets=limits.LINK_DESC_BYTES)
+        inner.text("picurl", octets=limits.LINK_URL_BYTES)
+    elif kind == "miniprogram":
+        inner.text("title", absent=41016, octets=limits.MINIPROGRAM_TITLE_BYTES)
+        for name in ("pic_media_id", "appid", "page"):
+            inner.text(name, absent=40063)
+    else:
+        inner.text("media_id", absent=41006)
+    return {"msgtype": kind, kind: inner.raw()}
+
+
+def _content(body: Fields) -> tuple[str, list[dict[str, object]]]:
+    said = body.child("text")
+    text = said.text("content", octets=limits.MESSAGE_TEXT_BYTES) if said else ""
+    items = body.children("attachments")
+    if len(items) > limits.MESSAGE_ATTACHMENTS:
+        raise WeComError(41064)
+    if not text and not items:
+        raise WeComError(40063)
+    return text, [_attachment(item) for item in items]
+
+
+def _chat_type(body: Fields, *, absent: int | None = None) -> str:
+    kind = body.text("chat_type", absent=absent) or "single"
+    if kind not in ("single", "group"):
+        raise WeComError(40058)
+    return kind
+
+
+def _tag_filter(world: World, body: Fields) -> list[list[str]]:
+    chosen = body.child("tag_filter")
+    groups = [
+        group.texts("tag_list", most=limits.MESSAGE_TAGS_PER_GROUP)
+        for group in (chosen.children("group_list") if chosen else [])
+    ]
+    if any(tag not in world.state.tags or world.state.tags[tag].deleted for group in groups for tag in group):
+        raise WeComError(40068)
+    return [group for group in groups if group]
+
+
+def add(world: World, call: Call) -> dict[str, object]:
+    """Answer add_msg_template: staff get tasks, nobody gets a message yet."""
+    body = call.body
+    chat_type = _chat_type(body)
+    text, attachments = _content(body)
+    sender = body.text("sender")
+    if sender:
+        sender = world.need_staff(sender, serving=True).userid
+    if chat_type == "group":
+        if not sender:
+            raise WeComError(41009)
+        asked = body.texts("chat_id_list", most=limits.MESSAGE_GROUPS)
+        targets, fail_list = sending.groups_of(world, sender, asked)
+    else:
+        asked = body.texts("external_userid", most=limits.MESSAGE_CUSTOMERS)
+        tags = _tag_filter(world, body)
+        if not sender and not asked and not tags:
+            raise WeComError(40063)
+        targets, fail_list = sending.customers_of(world, sender, asked, tags)
+    if not targets:
+        raise WeComError(41048)
+    message = sending.create(world, chat_type, text, attachments, targets, fail_list)
+    return {"fail_list": fail_list, "msgid": message.msgid}
+
+
+def _find(world: World, body: Fields) -> Message:
+    message = world.state.messages.get(body.text("msgid", absent=41046))
+    if message is None:
+        raise WeComError(41047)
+    return message
+
+
+def _ready(world: World, body: Fields) -> Message:
+    message = _find(world, body)
+    if world.timestamp < message.created + world.rules.dispatch_time.total_seconds():
+        raise WeComError(41063)
+    if message.cancelled and world.rules.cancelled_tasks_hidden:
+        raise WeComError(41093)
+    return message
+
+
+def _limit(body: Fields, default: int, most: int) -> int:
+    # A limit that is too large is not an error: the default applies.
+    limit = body.integer("limit", default, low=0)
+    return limit if 0 < limit <= most else default
+
+
+def listing(world: World, call: Call) -> dict[str, object]:
+    """Answer get_groupmsg_list_v2; tasks made by API have no creator."""
+    body = call.body
+    chat_type = _chat_type(body, absent=40063)
+    start, end = body.integer("start_time", absent=40063), body.integer("end_time", absent=40063)
+    if not 0 <= end - start <= limits.MESSAGE_LIST_DAYS * _DAY:
+        raise WeComError(40058)
+    kind = body.integer("filter_type", _BOTH, low=0, high=_BOTH)
+    creator = body.text("creator")
+    limit = _limit(body, limits.MESSAGE_LIST_PAGE_DEFAULT, limits.MESSAGE_LIST_PAGE)
+    cursors = Cursors(world.seed, call.path, chat_type, start, end, kind, creator)
+    lag = world.rules.list_lag.total_seconds()
+    shown = (
+        (message.number, _shown(message))
+        for message in world.state.messages.values()
+        if message.chat_type == chat_type
+        and start <= message.created <= end
+        and message.created + lag <= world.timestamp
+        and kind in (_BOTH, message.create_type)
+        and (not creator or message.creator == creator)
+    )
+    found, following = page(shown, limit, cursors, body.text("cursor"))
+    return {"next_cursor": following, "group_msg_list": found}
+
+
+def _shown(message: Message) -> dict[str, object]:
+    row: dict[str, object] = {"msgid": message.msgid}
+    if message.creator:
+        row["creator"] = message.creator
+    row |= {"create_time": message.created, "create_type": message.create_type}
+    if message.text:
+        row["text"] = {"content": message.text}
+    return {**row, "attachments": message.attachments}
+
+
+def tasks(world: World, call: Call) -> dict[str, object]:
+    """Answer get_groupmsg_task."""
+    message = _ready(world, call.body)
+    cursors = Cursors(world.seed, call.path, message.msgid)
+    limit = _limit(call.body, limits.MESSAGE_RECORD_PAGE_DEFAULT, limits.MESSAGE_RECORD_PAGE)
+    found, following = page(
+        ((task.number, task) for task in message.tasks.values()), limit, cursors, call.body.text("cursor")
+    )
+    rows = [
+        {"userid": task.userid, "status": task.status, **({"send_time": task.sent} if task.sent else {})}
+        for task in found
+    ]
+    return {"next_cursor": following, "task_list": rows}
+
+
+def results(world: World, call: Call) -> dict[str, object]:
+    """Answer get_groupmsg_send_result; groups show only once they were sent to."""
+    message = _ready(world, call.body)
+    staff = world.need_staff(call.body.text("userid"))
+    cursors = Cursors(world.seed, call.path, message.msgid, staff.userid)
+    limit = _limit(call.body, limits.MESSAGE_RECORD_PAGE_DEFAULT, limits.MESSAGE_RECORD_PAGE)
+    task = message.tasks.get(staff.userid)
+    to_group = message.chat_type == "group"
+    recipients = (
+        (i, recipient)
+        for i, recipient in enumerate(task.recipients if task else [], 1)
+        if recipient.status or not to_group
+    )
+    found, following = page(recipients, limit, cursors, call.body.text("cursor"))
+    name = "chat_id" if to_group else "external_userid"
+    rows = [
+        {name: r.id, "userid": staff.userid, "status": r.status, **({"send_time": r.sent} if r.status == _SENT else {})}
+        for r in found
+    ]
+    return {"next_cursor": following, "send_list": rows}
+
+
+def cancel(world: World, call: Call) -> dict[str, object]:
+    """Answer cancel_groupmsg_send; what was sent stays sent."""
+    message = _find(world, call.body)
+    if message.cancelled and world.rules.second_cancel_errcode:
+        raise WeComError(world.rules.second_cancel_errcode)
+    if not message.cancelled:
+        message.cancelled = True
+        world.record.messages.append(
+            MessageEntry(
+                message.msgid, world.now, "cancelled", message.chat_type, message.text, tuple(message.tasks), ()
+            )
+        )
+    return {}
+
+
+def welcome(world: World, call: Call) -> dict[str, object]:
+    """Answer send_welcome_msg: within 20 virtual seconds, once."""
+    body = call.body
+    code = body.text("welcome_code", absent=41049)
+    text, attachments = _content(body)
+    ticket = world.state.tickets.get(code)
+    if ticket is None or world.timestamp > ticket.created + limits.WELCOME_SECONDS:
+        raise WeComError(41050)
+    follow = world.state.follow(ticket.userid, ticket.external_userid)
+    if ticket.used or (follow is not None and follow.last_chat):
+        raise WeComError(41051)
+    ticket.used = True
+    shown = tuple(json.dumps(item, ensure_ascii=False) for item in attachments)
+    world.record.welcomes.append(WelcomeEntry(code, ticket.userid, ticket.external_userid, text, shown, world.now))
+    return {}

@@ -1,0 +1,61 @@
+"""Members and departments (90196, 90201, 92571)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from privdom.sandbox.errors import WeComError
+from privdom.sandbox.state import Staff
+from privdom.sandbox.world import Call, World
+
+
+__all__ = ["get", "of_department", "serving"]
+
+
+def _number(query: Mapping[str, str], name: str, *, absent: int | None = None) -> int:
+    text = query.get(name, "")
+    if not text and absent is not None:
+        raise WeComError(absent)
+    if text and not text.isdecimal():
+        raise WeComError(40058)
+    return int(text or 0)
+
+
+def _shown(staff: Staff) -> dict[str, object]:
+    # Since 2022 an app gets no avatar, mobile, email, address here, and gender 0.
+    return {
+        "userid": staff.userid,
+        "name": staff.name,
+        "department": staff.departments,
+        "order": [0] * len(staff.departments),
+        "position": staff.position,
+        "gender": "0",
+        "is_leader_in_dept": [0] * len(staff.departments),
+        "direct_leader": [],
+        "telephone": "",
+        "alias": "",
+        "status": 1,
+        "main_department": staff.departments[0],
+        "extattr": {"attrs": []},
+        "external_position": staff.position,
+    }
+
+
+def get(world: World, call: Call) -> dict[str, object]:
+    """Answer user/get."""
+    return _shown(world.need_staff(call.query.get("userid", "")))
+
+
+def of_department(world: World, call: Call) -> dict[str, object]:
+    """Answer user/list."""
+    root = _number(call.query, "department_id", absent=41019)
+    if root not in world.state.departments:
+        raise WeComError(60003)
+    wanted = set(world.state.subdepartments(root)) if _number(call.query, "fetch_child") else {root}
+    return {"userlist": [_shown(s) for s in world.state.staff.values() if wanted & set(s.departments)]}
+
+
+def serving(world: World, call: Call) -> dict[str, object]:
+    """Answer get_follow_user_list."""
+    del call
+    return {"follow_user": [staff.userid for staff in world.state.staff.values() if staff.serving]}

@@ -1,0 +1,207 @@
+"""Corp tags and who wears them (92117, 92118)."""
+
+from __future__ import annotations
+
+from privdom._facts import limits
+from privdom.sandbox.errors import WeComError
+from privdom.sandbox.fields import Fields
+from privdom.sandbox.record import TagEntry
+from privdom.sandbox.state import Tag, TagGroup
+from privdom.sandbox.world import Call, World
+
+
+__all__ = ["add", "add_tags", "delete", "delete_group", "delete_tag", "edit", "library", "mark"]
+
+_ORDER_HIGH = limits.TAG_ORDER_END - 1
+
+
+def _shown(tag: Tag, *, deleted: bool) -> dict[str, object]:
+    row: dict[str, object] = {"id": tag.id, "name": tag.name, "create_time": tag.created, "order": tag.order}
+    if deleted:
+        row["deleted"] = tag.deleted
+    return row
+
+
+def _group(
+    group: TagGroup, tags: list[Tag], *, group_deleted: bool = False, deleted: bool = False
+) -> dict[str, object]:
+    row: dict[str, object] = {
+        "group_id": group.id,
+        "group_name": group.name,
+        "create_time": group.created,
+        "order": group.order,
+    }
+    if group_deleted:
+        row["deleted"] = group.deleted
+    # A larger order comes first.
+    row["tag"] = [_shown(tag, deleted=deleted) for tag in sorted(tags, key=lambda t: -t.order)]
+    return row
+
+
+def library(world: World, call: Call) -> dict[str, object]:
+    """Answer get_corp_tag_list; where both filters are given, only group_id counts."""
+    state = world.state
+    tag_ids, group_ids = call.body.texts("tag_id"), call.body.texts("group_id")
+    if group_ids:
+        if any(group_id not in state.tag_groups for group_id in group_ids):
+            raise WeComError(40068)
+        groups = [state.tag_groups[group_id] for group_id in dict.fromkeys(group_ids)]
+        return {"tag_group": [_group(group, list(group.tags.values()), deleted=True) for group in groups]}
+    if tag_ids:
+        if any(tag_id not in state.tags for tag_id in tag_ids):
+            raise WeComError(40068)
+        by_group: dict[str, list[Tag]] = {}
+        for tag_id in dict.fromkeys(tag_ids):
+            by_group.setdefault(state.tags[tag_id].group_id, []).append(state.tags[tag_id])
+        found = [
+            _group(state.tag_groups[group_id], tags, group_deleted=True, deleted=True)
+            for group_id, tags in by_group.items()
+        ]
+        return {"tag_group": found}
+    groups = sorted((group for group in state.tag_groups.values() if not group.deleted), key=lambda g: -g.order)
+    return {"tag_group": [_group(g, [t for t in g.tags.values() if not t.deleted]) for g in groups]}
+
+
+def _name(text: str, *, absent: int) -> str:
+    if not text:
+        raise WeComError(absent)
+    if len(text) > limits.TAG_NAME_CHARS:
+        raise WeComError(40072)
+    return text
+
+
+def add_tags(
+    world: World, group: TagGroup | None, group_name: str, order: int, tags: dict[str, int], *, by_app: bool
+) -> tuple[TagGroup, list[Tag]]:
+    """Create *tags*, a name and an order each, in *group* or in a new one."""
+    state = world.state
+    if group is not None and any(not tag.deleted and tag.name in tags for tag in group.tags.values()):
+        raise WeComError(40071)
+    if sum(not tag.deleted for tag in state.tags.values()) + len(tags) > limits.TAGS_PER_CORP:
+        raise WeComError(40126)
+    if group is None:
+        group = TagGroup(world.new_id("et", "group", group_name), group_name, world.timestamp, order, by_app)
+        state.tag_groups[group.id] = group
+    made: list[Tag] = []
+    for name, number in tags.items():
+        tag = Tag(world.new_id("et", "tag", group.id, name), name, group.id, world.timestamp, number, by_app)
+        group.tags[tag.id] = state.tags[tag.id] = tag
+        made.append(tag)
+    return group, made
+
+
+def _wanted(items: list[Fields]) -> dict[str, int]:
+    if not items:
+        raise WeComError(41018)
+    wanted: dict[str, int] = {}
+    for item in items:
+        name = _name(item.text("name", absent=41018), absent=41018)
+        wanted.setdefault(name, item.integer("order", low=0, high=_ORDER_HIGH))
+    return wanted
+
+
+def add(world: World, call: Call) -> dict[str, object]:
+    """Answer add_corp_tag; a name given twice is created once, one that exists is 40071."""
+    body = call.body
+    group_id, group_name = body.text("group_id"), body.text("group_name")
+    order = body.integer("order", low=0, high=_ORDER_HIGH)
+    wanted = _wanted(body.children("tag"))
+    if group_id:
+        group = world.state.tag_groups.get(group_id)
+        if group is None or group.deleted:
+            raise WeComError(40068)
+    else:
+        group_name = _name(group_name, absent=40063)
+        group = next((g for g in world.state.tag_groups.values() if g.name == group_name and not g.deleted), None)
+    group, made = add_tags(world, group, group_name, order, wanted, by_app=True)
+    return {"tag_group": _group(group, made)}
+
+
+def _mine(world: World, thing: Tag | TagGroup) -> None:
+    if not thing.by_app and not world.rules.edit_foreign_tags:
+        raise WeComError(81011)
+
+
+def edit(world: World, call: Call) -> dict[str, object]:
+    """Answer edit_corp_tag."""
+    state, body = world.state, call.body
+    thing = state.tags.get(body.text("id", absent=40068)) or state.tag_groups.get(body.text("id"))
+    if thing is None or thing.deleted:
+        raise WeComError(40068)
+    _mine(world, thing)
+    order = body.integer("order", thing.order, low=0, high=_ORDER_HIGH)
+    name = body.text("name")
+    if name:
+        _name(name, absent=40072)
+        peers = state.tag_groups[thing.group_id].tags if isinstance(thing, Tag) else state.tag_groups
+        if any(p.name == name and p.id != thing.id and not p.deleted for p in peers.values()):
+            raise WeComError(40071)
+        thing.name = name
+    thing.order = order
+    return {}
+
+
+def delete_tag(world: World, tag: Tag) -> bool:
+    """Delete a tag, off every customer too; tell whether its group went with it."""
+    tag.deleted = True
+    for follows in world.state.followed.values():
+        for follow in follows.values():
+            follow.tags.pop(tag.id, None)
+    group = world.state.tag_groups[tag.group_id]
+    if not group.deleted and all(peer.deleted for peer in group.tags.values()):
+        group.deleted = True
+        return True
+    return False
+
+
+def delete_group(world: World, group: TagGroup) -> None:
+    """Delete a group and its tags."""
+    group.deleted = True
+    for tag in group.tags.values():
+        if not tag.deleted:
+            delete_tag(world, tag)
+
+
+def delete(world: World, call: Call) -> dict[str, object]:
+    """Answer del_corp_tag."""
+    state = world.state
+    tag_ids, group_ids = call.body.texts("tag_id"), call.body.texts("group_id")
+    if not tag_ids and not group_ids:
+        raise WeComError(40063)
+    tags = [state.tags[tag_id] for tag_id in tag_ids if tag_id in state.tags]
+    groups = [state.tag_groups[group_id] for group_id in group_ids if group_id in state.tag_groups]
+    if len(tags) < len(tag_ids) or len(groups) < len(group_ids):
+        raise WeComError(40068)
+    for thing in (*tags, *groups):
+        _mine(world, thing)
+    for tag in tags:
+        if not tag.deleted:
+            delete_tag(world, tag)
+    for group in groups:
+        delete_group(world, group)
+    return {}
+
+
+def mark(world: World, call: Call) -> dict[str, object]:
+    """Answer mark_tag."""
+    body = call.body
+    userid, external_userid = body.text("userid", absent=41009), body.text("external_userid", absent=41035)
+    added, removed = body.texts("add_tag"), body.texts("remove_tag")
+    if not added and not removed:
+        raise WeComError(40063)
+    follow = world.need_follow(userid, external_userid)
+    for tag_id in (*added, *removed):
+        tag = world.state.tags.get(tag_id)
+        if tag is None or tag.deleted:
+            raise WeComError(40068)
+    before = dict(follow.tags)
+    after = {**before, **dict.fromkeys(added)}
+    for tag_id in removed:
+        after.pop(tag_id, None)
+    if len(after) > limits.TAGS_PER_FOLLOW:
+        raise WeComError(40144)
+    follow.tags = after
+    new = tuple(tag_id for tag_id in after if tag_id not in before)
+    gone = tuple(tag_id for tag_id in before if tag_id not in after)
+    world.record.tag_changes.append(TagEntry(follow.userid, external_userid, new, gone, by_api=True, at=world.now))
+    return {}

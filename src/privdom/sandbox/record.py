@@ -1,0 +1,179 @@
+"""The sandbox's own record of what happened: the judge in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal, TypeVar
+
+import attrs
+
+
+__all__ = [
+    "CallEntry",
+    "CallbackEntry",
+    "DeliveryEntry",
+    "Entry",
+    "MessageEntry",
+    "Record",
+    "TagEntry",
+    "TransferEntry",
+    "WelcomeEntry",
+]
+
+
+@attrs.frozen
+class CallEntry:
+    """A call that arrived; ``accepted`` tells whether the state was changed or read, ``fault`` what was injected."""
+
+    path: str
+    at: datetime
+    accepted: bool
+    errcode: int
+    fault: str = ""
+
+
+@attrs.frozen
+class MessageEntry:
+    """A mass message that was created, or cancelled."""
+
+    msgid: str
+    at: datetime
+    kind: Literal["created", "cancelled"]
+    chat_type: str
+    text: str
+    senders: tuple[str, ...]
+    recipients: tuple[str, ...]
+    fail_list: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class DeliveryEntry:
+    """What one customer or group got from one message; 1 received, 2 no friend any more, 3 over the cap."""
+
+    msgid: str
+    text: str
+    staff: str
+    target: str
+    status: int
+    at: datetime
+
+
+@attrs.frozen
+class WelcomeEntry:
+    """A welcome message that a customer received."""
+
+    welcome_code: str
+    staff: str
+    external_userid: str
+    text: str
+    attachments: tuple[str, ...]
+    at: datetime
+
+
+@attrs.frozen
+class TagEntry:
+    """A change of a customer's tags, on one relation."""
+
+    staff: str
+    external_userid: str
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    by_api: bool
+    at: datetime
+
+
+@attrs.frozen
+class TransferEntry:
+    """A step of a transfer; ``errcode`` where it was turned down at once."""
+
+    handover: str
+    takeover: str
+    external_userid: str
+    outcome: Literal["started", "rejected", "succeeded", "refused", "full"]
+    at: datetime
+    errcode: int = 0
+
+
+@attrs.frozen
+class CallbackEntry:
+    """The end of a callback; ``xml`` is the message before encryption."""
+
+    number: int
+    event: str
+    change_type: str
+    xml: str
+    outcome: Literal["delivered", "duplicated", "lost"]
+    attempts: int
+    at: datetime
+
+
+Entry = CallEntry | MessageEntry | DeliveryEntry | WelcomeEntry | TagEntry | TransferEntry | CallbackEntry
+E = TypeVar("E", bound=Entry)
+
+
+@attrs.define
+class Record:
+    """Entries by kind, each in the order they happened."""
+
+    calls: list[CallEntry] = attrs.Factory(list[CallEntry])
+    messages: list[MessageEntry] = attrs.Factory(list[MessageEntry])
+    deliveries: list[DeliveryEntry] = attrs.Factory(list[DeliveryEntry])
+    welcomes: list[WelcomeEntry] = attrs.Factory(list[WelcomeEntry])
+    tag_changes: list[TagEntry] = attrs.Factory(list[TagEntry])
+    transfers: list[TransferEntry] = attrs.Factory(list[TransferEntry])
+    callbacks: list[CallbackEntry] = attrs.Factory(list[CallbackEntry])
+
+    def as_json(self) -> dict[str, list[dict[str, object]]]:
+        """Return plain JSON-able data."""
+        return {name: [_plain(entry) for entry in entries] for name, entries in self._parts().items()}
+
+    def _parts(self) -> Mapping[str, Sequence[Entry]]:
+        return {
+            "calls": self.calls,
+            "messages": self.messages,
+            "deliveries": self.deliveries,
+            "welcomes": self.welcomes,
+            "tag_changes": self.tag_changes,
+            "transfers": self.transfers,
+            "callbacks": self.callbacks,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, list[dict[str, object]]]) -> Record:
+        """Return the record that `as_json` described."""
+
+        def read(name: str, kind: type[E]) -> list[E]:
+            return [_typed(row, kind) for row in data.get(name, [])]
+
+        return cls(
+            read("calls", CallEntry),
+            read("messages", MessageEntry),
+            read("deliveries", DeliveryEntry),
+            read("welcomes", WelcomeEntry),
+            read("tag_changes", TagEntry),
+            read("transfers", TransferEntry),
+            read("callbacks", CallbackEntry),
+        )
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(entries):,} {name}" for name, entries in self._parts().items())
+        return f"<Record {counts}>"
+
+
+def _plain(entry: Entry) -> dict[str, object]:
+    row: dict[str, object] = {}
+    for field in attrs.fields(type(entry)):
+        value: object = getattr(entry, field.name)
+        row[field.name] = value.isoformat() if isinstance(value, datetime) else value
+    return row
+
+
+def _typed(row: Mapping[str, object], kind: type[E]) -> E:
+    values: dict[str, object] = {}
+    for name, value in row.items():
+        if name == "at":
+            values[name] = datetime.fromisoformat(str(value))
+        else:
+            values[name] = tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType]
+    return kind(**values)  # type: ignore[arg-type]

@@ -1,0 +1,193 @@
+"""From an HTTP request to an answer: the door, the faults, the handler, the form of errors."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Final, Literal, cast
+
+import attrs
+
+from privdom._facts.endpoints import ENDPOINTS, GETTOKEN
+from privdom.sandbox.chance import digest
+from privdom.sandbox.door import Gate, Quotas, Tokens
+from privdom.sandbox.errors import WeComError, error_message
+from privdom.sandbox.faults import Fault, Faults
+from privdom.sandbox.fields import Fields
+from privdom.sandbox.handlers import ROUTES
+from privdom.sandbox.record import CallEntry
+from privdom.sandbox.world import Call, World
+
+
+__all__ = ["Reply", "Request", "Router"]
+
+_PAGE: Final = (
+    b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
+)
+_WARNING: Final = "Warning: wrong json format. "
+_ENDPOINTS: Final = {endpoint.path: endpoint for endpoint in ENDPOINTS}
+
+
+@attrs.frozen
+class Request:
+    """What came over the wire."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: bytes
+    ip: str = "127.0.0.1"
+
+
+@attrs.frozen
+class Reply:
+    """What goes back, after ``delay`` real seconds; ``dropped`` means that the line breaks instead."""
+
+    body: bytes = b""
+    status: int = 200
+    content_type: str = "application/json; charset=UTF-8"
+    delay: float = 0.0
+    dropped: Literal["", "refused", "lost"] = ""
+
+
+@attrs.frozen
+class _Outcome:
+    answer: dict[str, object]
+    errcode: int = 0
+
+
+class Router:
+    """Answers requests, one state change at a time."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        tokens: Tokens,
+        faults: Faults,
+        lock: threading.RLock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._world, self._tokens, self._faults, self._lock = world, tokens, faults, lock
+        self._quotas = Quotas(monotonic)
+        self._gate = Gate()
+        self._answered = 0
+
+    @contextmanager
+    def arriving(self, request: Request) -> Iterator[Reply]:
+        """Carry *request* out and give the reply; the call stays in flight until the block ends."""
+        endpoint = _ENDPOINTS.get(request.path)
+        if endpoint is None:
+            yield Reply(b"404 page not found", 404, "text/plain")
+            return
+        body, well_formed = _body(request)
+        relation = (str(body.raw().get("userid")), str(body.raw().get("external_userid")))
+        rules = self._world.rules
+        with self._gate.passing(request.path, relation, rules) as crowded:
+            with self._lock:
+                reply = self._reply(request, body, crowded, well_formed=well_formed)
+            yield reply
+
+    def _reply(self, request: Request, body: Fields, crowded: WeComError | None, *, well_formed: bool) -> Reply:
+        world, path = self._world, request.path
+        query = {name: value for name, value in request.query.items() if name != "access_token"}
+        text = "&".join(f"{name}={value}" for name, value in sorted(query.items())) + request.body.decode(
+            "utf-8", "replace"
+        )
+        fault = self._faults.for_call(path, text)
+        call = Call(path, request.query, body)
+        token = request.query.get("access_token")
+        outcome = None
+        if fault is None or fault.changes:
+            outcome = self._outcome(request, call, crowded)
+        elif fault.kind == "late_acceptance":
+            when = world.now + timedelta(seconds=fault.delay)
+            key = f"3:late:{digest(world.seed, path, text)}"
+            world.agenda.book(when, key, lambda: self._late(request, call))
+        elif fault.kind == "expired_token":
+            self._tokens.revoke(token)
+        kind = fault.kind if fault else ""
+        errcode = outcome.errcode if outcome else {"busy": -1, "quota": 45009, "expired_token": 42001}.get(kind, 0)
+        accepted = outcome is not None and outcome.errcode == 0
+        world.record.calls.append(CallEntry(path, world.now, accepted, errcode, kind))
+        return self._form(request, outcome, fault, well_formed=well_formed)
+
+    def _late(self, request: Request, call: Call) -> None:
+        outcome = self._handled(request, call)
+        entry = CallEntry(request.path, self._world.now, outcome.errcode == 0, outcome.errcode, "accepted_late")
+        self._world.record.calls.append(entry)
+
+    def _outcome(self, request: Request, call: Call, crowded: WeComError | None) -> _Outcome:
+        rules = self._world.rules
+        try:
+            if request.path != GETTOKEN.path:
+                self._tokens.check(request.query.get("access_token"))
+                if rules.trusted_ips and request.ip not in rules.trusted_ips:
+                    raise WeComError(60020)
+            self._quotas.count(request.path, rules)
+            if crowded is not None:
+                raise crowded
+        except WeComError as e:
+            return self._refusal(request, e)
+        return self._handled(request, call)
+
+    def _handled(self, request: Request, call: Call) -> _Outcome:
+        try:
+            if request.path == GETTOKEN.path:
+                token, left = self._tokens.issue(
+                    call.query.get("corpid", ""), call.query.get("corpsecret", ""), self._world.rules
+                )
+                return _Outcome({"access_token": token, "expires_in": left})
+            if _ENDPOINTS[request.path].method == "POST" and request.method != "POST":
+                raise WeComError(40058)
+            return _Outcome(ROUTES[request.path].handle(self._world, call))
+        except WeComError as e:
+            return self._refusal(request, e)
+
+    def _refusal(self, request: Request, error: WeComError) -> _Outcome:
+        route = ROUTES.get(request.path)
+        self._answered += 1
+        hint = f"{self._world.timestamp}_{self._answered % 100}_{digest(self._world.seed, 'hint', self._answered)}"
+        message = error_message(error.errcode, error.text, hint=hint, ip=request.ip)
+        empty: dict[str, object] = {name: [] for name in route.lists} if route else {}
+        return _Outcome({**empty, "errmsg": message}, error.errcode)
+
+    def _form(self, request: Request, outcome: _Outcome | None, fault: Fault | None, *, well_formed: bool) -> Reply:
+        kind = fault.kind if fault else ""
+        if kind == "connect_refused":
+            return Reply(dropped="refused")
+        if kind in ("lost_request", "lost_response", "late_acceptance"):
+            return Reply(dropped="lost")
+        if kind == "html":
+            return Reply(_PAGE, 502, "text/html")
+        instead = {"busy": -1, "quota": 45009, "expired_token": 42001}.get(kind)
+        if instead is not None:
+            outcome = self._refusal(request, WeComError(instead))
+        if outcome is None:
+            outcome = self._refusal(request, WeComError(-1))
+        answer = {"errcode": outcome.errcode, "errmsg": "ok", **outcome.answer}
+        if not well_formed:
+            answer["errmsg"] = f"{_WARNING}{answer['errmsg']}"
+        body = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+        if kind == "truncated":
+            body = body[: len(body) // 2]
+        delay = self._world.rules.latency + (fault.delay if fault and kind == "slow" else 0.0)
+        return Reply(body, delay=delay)
+
+
+def _body(request: Request) -> tuple[Fields, bool]:
+    # WeCom reads what it can of broken JSON and says so in errmsg; the fields are then absent.
+    if not request.body:
+        return Fields({}), True
+    try:
+        data: object = json.loads(request.body)
+    except ValueError:
+        return Fields({}), False
+    if not isinstance(data, dict):
+        return Fields({}), False
+    return Fields(cast("dict[str, object]", data)), True

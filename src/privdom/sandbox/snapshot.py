@@ -1,0 +1,98 @@
+"""The final state of the corp as plain data."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from privdom.sandbox.state import Customer, Follow, Group, Message
+from privdom.sandbox.world import World
+
+
+__all__ = ["of"]
+
+
+def _follow(world: World, follow: Follow) -> dict[str, object]:
+    state = world.state
+    return {
+        "tags": list(follow.tags),
+        "tag_names": [state.tags[tag].name for tag in follow.tags],
+        "state": follow.state,
+        "remark": follow.remark,
+        "description": follow.description,
+        "add_way": follow.add_way,
+        "created": follow.created,
+        "left_by_customer": follow.left_by_customer,
+    }
+
+
+def _customer(world: World, customer: Customer) -> dict[str, object]:
+    followers = {userid: _follow(world, follow) for userid, follow in sorted(customer.follows.items())}
+    return {"name": customer.name, "type": customer.type, "followers": followers}
+
+
+def _group(group: Group) -> dict[str, object]:
+    return {
+        "name": group.name,
+        "owner": group.owner,
+        "members": list(group.members),
+        "dismissed": group.dismissed,
+        "member_version": group.version,
+    }
+
+
+def _message(message: Message) -> dict[str, object]:
+    tasks = {
+        task.userid: {"status": task.status, "sent": task.sent, "recipients": {r.id: r.status for r in task.recipients}}
+        for task in message.tasks.values()
+    }
+    return {
+        "chat_type": message.chat_type,
+        "text": message.text,
+        "created": message.created,
+        "creator": message.creator,
+        "cancelled": message.cancelled,
+        "tasks": tasks,
+        "statuses": dict(Counter(str(r.status) for task in message.tasks.values() for r in task.recipients)),
+    }
+
+
+def of(world: World) -> dict[str, object]:
+    """Return the state of *world* by id."""
+    state = world.state
+    return {
+        "now": world.now.isoformat(),
+        "staff": {
+            s.userid: {
+                "name": s.name,
+                "departments": s.departments,
+                "capacity": s.capacity,
+                "serving": s.serving,
+                "customers": len(state.follows_of(s.userid)),
+            }
+            for s in state.staff.values()
+        },
+        "customers": {c.external_userid: _customer(world, c) for c in state.customers.values()},
+        "groups": {g.chat_id: _group(g) for g in state.groups.values()},
+        "tags": {
+            tag.id: {"name": tag.name, "group": state.tag_groups[tag.group_id].name}
+            for tag in state.tags.values()
+            if not tag.deleted
+        },
+        "codes": {
+            w.config_id: {"state": w.state, "remark": w.remark, "users": list(w.users), "parties": list(w.parties)}
+            for w in state.ways.values()
+        },
+        "messages": {m.msgid: _message(m) for m in state.messages.values()},
+        "transfers": [
+            {
+                "handover": t.handover,
+                "takeover": t.takeover,
+                "external_userid": t.external_userid,
+                "status": t.status,
+                "started": t.started,
+                "takeover_time": t.takeover_time,
+                "errcode": t.errcode,
+            }
+            for t in state.transfers
+        ],
+    }
