@@ -1,0 +1,1 @@
+"""Typed clients of WeCom's customer-contact API."""

@@ -1,0 +1,52 @@
+"""Follow WeCom's cursors, and never in a circle."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+from privdom.errors import CursorLoop, UsageError
+
+
+__all__ = ["blocks", "follow_cursor"]
+
+T = TypeVar("T")
+
+
+class Page(Protocol):
+    """An answer that may go on: an empty ``next_cursor`` is the end."""
+
+    @property
+    def next_cursor(self) -> str: ...
+
+
+P = TypeVar("P", bound=Page)
+
+
+async def follow_cursor(fetch: Callable[[str], Coroutine[Any, Any, P]], cursor: str) -> AsyncGenerator[P, None]:
+    """
+    Yield the page at *cursor* and all that come after it.
+
+    Raises:
+        CursorLoop: WeCom sent a cursor that was used before; every page before that was yielded.
+    """
+    used = {cursor}
+    while True:
+        page = await fetch(cursor)
+        yield page
+        cursor = page.next_cursor
+        if not cursor:
+            return
+        if cursor in used:
+            msg = f"WeCom sent the same cursor twice, after {len(used)} pages: start again later, with the last good cursor"
+            raise CursorLoop(msg)
+        used.add(cursor)
+
+
+def blocks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Yield *items* in parts of *size*."""
+    if isinstance(items, str):
+        msg = "give a list of ids, not one text"
+        raise UsageError(msg)
+    for i in range(0, len(items), size):
+        yield items[i : i + size]
