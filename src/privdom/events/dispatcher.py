@@ -1,0 +1,166 @@
+"""
+Hands the callbacks of the inbox to their handlers: in order, at least once.
+
+Each handler's work in the database commits together with the row that says it is
+done. What it does outside may happen twice if the process dies in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from logging import getLogger
+from typing import TYPE_CHECKING, Protocol
+
+from sqlalchemy import Connection
+
+from privdom._port import Blocking, blocking, core_of, maybe_await
+from privdom.errors import UsageError
+from privdom.events import inbox
+from privdom.events.inbox import Pending
+from privdom.store import Store
+from privdom.wecom.callbacks import Event, parse_event
+
+
+if TYPE_CHECKING:
+    from privdom.wecom.client import AsyncWeCom, WeCom
+
+
+__all__ = ["AsyncDispatcher", "Dispatcher", "Handler", "Write"]
+
+Write = Callable[[Connection], None]
+"""A handler's work in the database, done in the transaction that records the message as handled."""
+
+_log = getLogger("privdom.events")
+# Longer than the slowest handler of a whole run, since then somebody else may start on the message.
+_LEASE = timedelta(minutes=5)
+_RETRY_FIRST, _RETRY_MOST = timedelta(seconds=2), timedelta(hours=1)
+_ERROR_CHARS = 500
+
+
+class Handler(Protocol):
+    """
+    Something that acts on callbacks.
+
+    ``name`` is stored with each message that is done; a handler under a new name
+    sees only messages that come after it was added.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name, not longer than 128 characters."""
+        ...
+
+    def handle(self, event: Event) -> Awaitable[Write | None] | Write | None:
+        """
+        Act on *event*; plain or async.
+
+        Calls to WeCom belong in here, writes to the database in the function it
+        returns. It may see an event again, so it must not mind.
+        """
+        ...
+
+
+class AsyncDispatcher:
+    """
+    Works the inbox of one corp.
+
+    A handler that fails does not keep others from the message, nor the message from
+    holding up others: it is tried again after a while, at most an hour, by the handlers
+    that are not done with it.
+
+    Args:
+        wecom: The client whose corp it is.
+        store: Where the inbox is.
+        handlers: In the order in which they see each message. The first sees every message of a run before the second
+            sees any: put the one that sends welcome messages there, which has 20 seconds.
+        lease: How long a message taken by a process that died stays taken.
+
+    Raises:
+        UsageError: There are no handlers, or two of one name.
+    """
+
+    def __init__(
+        self, wecom: AsyncWeCom, store: Store, handlers: Sequence[Handler], *, lease: timedelta = _LEASE
+    ) -> None:
+        names = [handler.name for handler in handlers]
+        if not names or len(set(names)) < len(names):
+            msg = f"a dispatcher needs handlers, each with a name of its own, not {names}"
+            raise UsageError(msg)
+        self._port = wecom.port
+        self._corp_id = wecom.corp_id
+        self._store = store
+        self._handlers = tuple(handlers)
+        self._lease = lease
+
+    async def run(self, limit: int = 100) -> int:
+        """Handle at most *limit* messages that are due; return how many are done with now."""
+        if limit < 1:
+            msg = f"limit must be at least 1, not {limit}"
+            raise UsageError(msg)
+        now = self._port.now()
+
+        def claim() -> tuple[Pending, ...]:
+            with self._store.begin() as conn:
+                return inbox.claim(conn, self._corp_id, now, now + self._lease, limit)
+
+        messages = await self._store.offload(self._port, claim)
+        failures: dict[int, list[str]] = {message.id: [] for message in messages}
+        for handler in self._handlers:
+            for message in messages:
+                if handler.name in message.handled_by:
+                    continue
+                try:
+                    await self._handle(handler, message)
+                except Exception as e:  # noqa: BLE001 - whatever it is, it is kept, and others go on
+                    _log.warning("%s failed on message %d: %s", handler.name, message.id, type(e).__name__)
+                    failures[message.id].append(f"{handler.name}: {type(e).__name__}: {e}"[:_ERROR_CHARS])
+
+        def settle() -> None:
+            with self._store.begin() as conn:
+                for message in messages:
+                    if failed := failures[message.id]:
+                        inbox.mark_failed(conn, message, failed, _retry_at(self._port.now(), message.attempts))
+                    else:
+                        inbox.mark_done(conn, message)
+
+        if messages:
+            await self._store.offload(self._port, settle)
+        return sum(not failed for failed in failures.values())
+
+    async def next_at(self) -> datetime | None:
+        """Return when `run` next has something to do, None if nothing waits; new callbacks aside."""
+
+        def look() -> datetime | None:
+            with self._store.read() as conn:
+                return inbox.next_due(conn, self._corp_id)
+
+        return await self._store.offload(self._port, look)
+
+    async def _handle(self, handler: Handler, message: Pending) -> None:
+        write = await maybe_await(handler.handle(parse_event(message.xml)))
+
+        def record() -> None:
+            with self._store.begin() as conn:
+                if inbox.mark_handled(conn, message, handler.name, self._port.now()) and write is not None:
+                    write(conn)
+
+        await self._store.offload(self._port, record)
+
+    def __repr__(self) -> str:
+        return f"<AsyncDispatcher for {self._corp_id}: {', '.join(handler.name for handler in self._handlers)}>"
+
+
+class Dispatcher(Blocking[AsyncDispatcher]):
+    """Works the inbox of one corp, blocking; see `AsyncDispatcher`."""
+
+    def __init__(self, wecom: WeCom, store: Store, handlers: Sequence[Handler], *, lease: timedelta = _LEASE) -> None:
+        super().__init__(AsyncDispatcher(core_of(wecom), store, handlers, lease=lease))
+
+    run = blocking(AsyncDispatcher.run)
+    next_at = blocking(AsyncDispatcher.next_at)
+
+
+def _retry_at(now: datetime, attempts: int) -> datetime:
+    # Doubling: a passing fault costs seconds, a lasting one is tried once an hour.
+    return now + min(_RETRY_FIRST * (1 << min(attempts, 16)), _RETRY_MOST)
