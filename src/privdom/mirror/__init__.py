@@ -1,0 +1,33 @@
+"""
+WeCom's state in local tables, kept by full syncs and events, and facts about customers.
+
+::
+
+    Mirror(wecom, store).sync()
+    with store.read() as conn:
+        for follow in follows(conn, corp_id, staff=["zhangsan"]): ...
+"""
+
+from __future__ import annotations
+
+from privdom.mirror.queries import customers, drop_facts, facts, follows, move_follow, set_facts, tag_ids
+from privdom.mirror.report import Changes
+from privdom.mirror.values import CorpTag, Customer, Follow, Group, Member, Staff
+
+
+__all__ = [
+    "Changes",
+    "CorpTag",
+    "Customer",
+    "Follow",
+    "Group",
+    "Member",
+    "Staff",
+    "customers",
+    "drop_facts",
+    "facts",
+    "follows",
+    "move_follow",
+    "set_facts",
+    "tag_ids",
+]
