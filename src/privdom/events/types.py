@@ -88,6 +88,7 @@ class TransferRefused:
     external_userid: str
     takeover_userid: str
     reason: str
+    at: datetime | None = None
 
 
 @attrs.frozen
@@ -98,6 +99,7 @@ class TransferFailed:
     external_userid: str
     takeover_userid: str
     reason: str
+    at: datetime | None = None
 
 
 @attrs.frozen
@@ -110,6 +112,7 @@ class TierChanged:
     before: str | None
     after: str | None
     reason: str
+    at: datetime | None = None
 
 
 @attrs.frozen
@@ -121,6 +124,7 @@ class PointsCrossed:
     external_userid: str
     threshold: str
     balance: int
+    at: datetime | None = None
 
 
 @attrs.frozen
@@ -131,6 +135,7 @@ class UnitSettled:
     unit_id: str
     owner: str
     state: str
+    at: datetime | None = None
 
 
 @attrs.frozen
@@ -184,6 +189,7 @@ class WaveFinished:
     kind: ClassVar[str] = "wave_finished"
     plan_id: str
     wave: int
+    at: datetime | None = None
 
 
 @attrs.frozen
