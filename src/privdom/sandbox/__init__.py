@@ -16,6 +16,7 @@ from privdom.sandbox.record import (
     TransferEntry,
     WelcomeEntry,
 )
+from privdom.sandbox.remote import RemoteClock, RemoteSandbox
 from privdom.sandbox.rules import Quota, Rules
 
 
@@ -28,6 +29,8 @@ __all__ = [
     "MessageEntry",
     "Quota",
     "Record",
+    "RemoteClock",
+    "RemoteSandbox",
     "Rules",
     "Sandbox",
     "Scanned",

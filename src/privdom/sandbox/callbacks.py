@@ -6,7 +6,7 @@ import threading
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, cast
 
 import attrs
 import httpx
@@ -48,8 +48,9 @@ class _Pending:
 def _element(name: str, value: object) -> str:
     if isinstance(value, int):
         return f"<{name}>{value}</{name}>"
-    if isinstance(value, (list, tuple)):
-        return f"<{name}>{''.join(_element('Item', item) for item in value)}</{name}>"  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return f"<{name}>{''.join(_element('Item', item) for item in items)}</{name}>"
     text = str(value).replace("]]>", "]]]]><![CDATA[>")
     return f"<{name}><![CDATA[{text}]]></{name}>"
 
@@ -171,7 +172,7 @@ class Callbacks:
             self._finish(item, "duplicated" if fault else "delivered")
         return True
 
-    def _finish(self, item: _Pending, outcome: str) -> None:
+    def _finish(self, item: _Pending, outcome: Literal["delivered", "duplicated", "lost"]) -> None:
         if self._pending.pop(item.number, None) is not None:
             self._record.callbacks.append(
                 CallbackEntry(
@@ -179,7 +180,7 @@ class Callbacks:
                     item.event,
                     item.change_type,
                     item.xml,
-                    outcome,  # type: ignore[arg-type]
+                    outcome,
                     item.attempts,
                     self._clock.now(),
                 )

@@ -6,7 +6,7 @@ import threading
 import time
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
@@ -113,7 +113,7 @@ class Gate:
     _relations: set[tuple[str, str]] = attrs.Factory(set[tuple[str, str]])
 
     @contextmanager
-    def passing(self, path: str, relation: tuple[str, str], rules: Rules) -> Iterator[WeComError | None]:
+    def passing(self, path: str, relation: tuple[str, str], rules: Rules) -> Generator[WeComError | None, None, None]:
         """Keep a call in flight; yields the error it is refused with, if any."""
         if path != _GUARDED:
             yield None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from privdom._facts.endpoints import CODE_ADD
 from privdom.sandbox.chance import fraction, identifier, pick
+from privdom.sandbox.fields import Fields
 from privdom.sandbox.handlers import codes, tags
 from privdom.sandbox.world import Call, World
-from privdom.sandbox.fields import Fields
-from privdom._facts.endpoints import CODE_ADD
 
 
 if TYPE_CHECKING:

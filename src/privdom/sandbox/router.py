@@ -6,7 +6,7 @@ import json
 import threading
 import time
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final, Literal, cast
@@ -79,7 +79,7 @@ class Router:
         self._answered = 0
 
     @contextmanager
-    def arriving(self, request: Request) -> Iterator[Reply]:
+    def arriving(self, request: Request) -> Generator[Reply, None, None]:
         """Carry *request* out and give the reply; the call stays in flight until the block ends."""
         endpoint = _ENDPOINTS.get(request.path)
         if endpoint is None:

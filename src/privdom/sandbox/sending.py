@@ -28,13 +28,11 @@ _A_WEEK, _A_DAY = 7, 1
 def groups_of(world: World, sender: str, chat_ids: list[str]) -> tuple[Targets, list[str]]:
     """Return the groups that *sender* owns, of *chat_ids* or all, and those that cannot be sent to."""
     groups = world.state.groups
-    if not chat_ids:
-        mine = [g.chat_id for g in groups.values() if g.owner == sender and not g.dismissed]
-        return ({sender: mine} if mine else {}), []
-    mine, fail_list = [], []
-    for chat_id in dict.fromkeys(chat_ids):
-        group = groups.get(chat_id)
-        (mine if group and group.owner == sender and not group.dismissed else fail_list).append(chat_id)
+    asked = dict.fromkeys(chat_ids) or [group.chat_id for group in groups.values() if group.owner == sender]
+    mine = [chat_id for chat_id in asked if chat_id in groups and groups[chat_id].owner == sender]
+    mine = [chat_id for chat_id in mine if not groups[chat_id].dismissed]
+    reached = set(mine)
+    fail_list = [chat_id for chat_id in dict.fromkeys(chat_ids) if chat_id not in reached]
     return ({sender: mine} if mine else {}), fail_list
 
 

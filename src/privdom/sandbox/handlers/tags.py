@@ -172,7 +172,8 @@ def delete(world: World, call: Call) -> dict[str, object]:
     groups = [state.tag_groups[group_id] for group_id in group_ids if group_id in state.tag_groups]
     if len(tags) < len(tag_ids) or len(groups) < len(group_ids):
         raise WeComError(40068)
-    for thing in (*tags, *groups):
+    things: list[Tag | TagGroup] = [*tags, *groups]
+    for thing in things:
         _mine(world, thing)
     for tag in tags:
         if not tag.deleted:

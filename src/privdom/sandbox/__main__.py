@@ -1,0 +1,70 @@
+"""Run the sandbox as a server: python -m privdom.sandbox --port 8700."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+
+from datetime import UTC, datetime
+
+from privdom.sandbox.box import Sandbox
+from privdom.sandbox.server import serve
+
+
+__all__ = ["main"]
+
+
+def _time(text: str) -> datetime:
+    when = datetime.fromisoformat(text)
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m privdom.sandbox", description="A whole WeCom corp on localhost.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--corp-id", default=None)
+    parser.add_argument("--secret", default="sandbox-secret")
+    parser.add_argument("--now", type=_time, default=None, help="where the clock starts, ISO 8601, UTC by default")
+    parser.add_argument("--callback-url", default=None)
+    parser.add_argument("--callback-token", default=None)
+    parser.add_argument("--encoding-aes-key", default=None)
+    parser.add_argument("--populate", action="store_true", help="start with people in it")
+    return parser
+
+
+async def _run(box: Sandbox, host: str, port: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+    def ready(url: str) -> None:
+        sys.stdout.write(f"listening on {url}\n")
+        sys.stdout.flush()
+
+    await serve(box, host=host, port=port, ready=ready, stop=stop)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until interrupted."""
+    given = _parser().parse_args(arguments)
+    box = Sandbox(
+        given.seed,
+        **({"now": given.now} if given.now else {}),
+        corp_id=given.corp_id,
+        secret=given.secret,
+        callback_token=given.callback_token,
+        encoding_aes_key=given.encoding_aes_key,
+    )
+    if given.populate:
+        box.populate()
+    box.callback_url = given.callback_url
+    asyncio.run(_run(box, given.host, given.port))
+
+
+if __name__ == "__main__":
+    main()
