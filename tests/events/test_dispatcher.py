@@ -281,6 +281,25 @@ def test_done_messages_are_forgotten_when_told(on_port: OnPort, store: Store) ->
     on_port(scenario, clock=Hand())
 
 
+def test_the_first_handler_may_have_several_messages_in_hand(on_port: OnPort, store: Store) -> None:
+    """All of them are seen once before the second handler begins, in whatever order, and failures stay apart."""
+
+    async def scenario(port: Port) -> None:
+        seen: list[tuple[str, str]] = []
+        customers = [f"wo{n}" for n in range(12)]
+        put(store, *customers)
+        wecom = AsyncWeCom.on(port, CORP, "secret")
+        handlers = [Recorder("welcome", seen, {"wo3"}, log=True), Recorder("mirror", seen)]
+        work = AsyncDispatcher(wecom, store, handlers, first_in_flight=4)
+
+        assert await work.run() == 11
+        assert sorted(seen[:12]) == sorted(("welcome", who) for who in customers)
+        assert seen[12:] == [("mirror", who) for who in customers]
+        assert sorted(logged(store)) == sorted(set(customers) - {"wo3"})
+
+    on_port(scenario, clock=Hand())
+
+
 def test_handlers_need_names_of_their_own(store: Store) -> None:
     """Under one name, one handler's mark would hide the other's work."""
     wecom = WeCom(CORP, "secret")
@@ -289,6 +308,8 @@ def test_handlers_need_names_of_their_own(store: Store) -> None:
         Dispatcher(wecom, store, [Recorder("a", []), Recorder("a", [])])
     with pytest.raises(UsageError, match="needs handlers"):
         Dispatcher(wecom, store, [])
+    with pytest.raises(UsageError, match="first_in_flight must be at least 1"):
+        Dispatcher(wecom, store, [Recorder("a", [])], first_in_flight=0)
 
 
 def test_the_blocking_twin_works_the_same(store: Store) -> None:

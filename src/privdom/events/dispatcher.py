@@ -7,10 +7,10 @@ done. What it does outside may happen twice if the process dies in between.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from logging import getLogger
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -30,6 +30,8 @@ __all__ = ["AsyncDispatcher", "Dispatcher", "Handler", "Write"]
 
 Write = Callable[[Connection], None]
 """A handler's work in the database, done in the transaction that records the message as handled."""
+
+_Outcome: TypeAlias = tuple[Pending, str]
 
 _log = getLogger("privdom.events")
 # Longer than the slowest handler of a whole run, since then somebody else may start on the message.
@@ -74,30 +76,38 @@ class AsyncDispatcher:
         store: Where the inbox is.
         handlers: In the order in which they see each message. The first sees every message of a run before the second
             sees any: put the one that sends welcome messages there, which has 20 seconds.
+        first_in_flight: How many messages the first handler has in hand at a time; with more than one it sees them in no
+            certain order. A burst of customers is greeted in time only if their welcome messages do not queue.
         lease: How long a message taken by a process that died stays taken.
 
     Raises:
-        UsageError: There are no handlers, or two of one name.
+        UsageError: There are no handlers, or two of one name, or ``first_in_flight`` is less than 1.
     """
 
     def __init__(
-        self, wecom: AsyncWeCom, store: Store, handlers: Sequence[Handler], *, lease: timedelta = _LEASE
+        self,
+        wecom: AsyncWeCom,
+        store: Store,
+        handlers: Sequence[Handler],
+        *,
+        first_in_flight: int = 1,
+        lease: timedelta = _LEASE,
     ) -> None:
         names = [handler.name for handler in handlers]
         if not names or len(set(names)) < len(names):
             msg = f"a dispatcher needs handlers, each with a name of its own, not {names}"
             raise UsageError(msg)
+        _check_positive("first_in_flight", first_in_flight)
         self._port = wecom.port
         self._corp_id = wecom.corp_id
         self._store = store
         self._handlers = tuple(handlers)
+        self._in_flight = first_in_flight
         self._lease = lease
 
     async def run(self, limit: int = 100) -> int:
         """Handle at most *limit* messages that are due; return how many are done with now."""
-        if limit < 1:
-            msg = f"limit must be at least 1, not {limit}"
-            raise UsageError(msg)
+        _check_positive("limit", limit)
         now = self._port.now()
 
         def claim() -> tuple[Pending, ...]:
@@ -106,15 +116,12 @@ class AsyncDispatcher:
 
         messages = await self._store.offload(self._port, claim)
         failures: dict[int, list[str]] = {message.id: [] for message in messages}
-        for handler in self._handlers:
-            for message in messages:
-                if handler.name in message.handled_by:
-                    continue
-                try:
-                    await self._handle(handler, message)
-                except Exception as e:  # noqa: BLE001 - whatever it is, it is kept, and others go on
-                    _log.warning("%s failed on message %d: %s", handler.name, message.id, type(e).__name__)
-                    failures[message.id].append(f"{handler.name}: {type(e).__name__}: {e}"[:_ERROR_CHARS])
+        for i, handler in enumerate(self._handlers):
+            todo = [message for message in messages if handler.name not in message.handled_by]
+            outcomes = self._at_once(handler, todo) if i == 0 and self._in_flight > 1 else self._in_turn(handler, todo)
+            async for message, failure in outcomes:
+                if failure:
+                    failures[message.id].append(failure)
 
         def settle() -> None:
             with self._store.begin() as conn:
@@ -137,15 +144,27 @@ class AsyncDispatcher:
 
         return await self._store.offload(self._port, look)
 
-    async def _handle(self, handler: Handler, message: Pending) -> None:
-        write = await maybe_await(handler.handle(parse_event(message.xml)))
+    async def _in_turn(self, handler: Handler, messages: Sequence[Pending]) -> AsyncGenerator[_Outcome, None]:
+        for message in messages:
+            yield await self._handle(handler, message)
 
-        def record() -> None:
-            with self._store.begin() as conn:
-                if inbox.mark_handled(conn, message, handler.name, self._port.now()) and write is not None:
-                    write(conn)
+    def _at_once(self, handler: Handler, messages: Sequence[Pending]) -> AsyncGenerator[_Outcome, None]:
+        return self._port.map(lambda message: self._handle(handler, message), messages, self._in_flight)
 
-        await self._store.offload(self._port, record)
+    async def _handle(self, handler: Handler, message: Pending) -> _Outcome:
+        try:
+            write = await maybe_await(handler.handle(parse_event(message.xml)))
+
+            def record() -> None:
+                with self._store.begin() as conn:
+                    if inbox.mark_handled(conn, message, handler.name, self._port.now()) and write is not None:
+                        write(conn)
+
+            await self._store.offload(self._port, record)
+        except Exception as e:  # noqa: BLE001 - whatever it is, it is kept, and others go on
+            _log.warning("%s failed on message %d: %s", handler.name, message.id, type(e).__name__)
+            return message, f"{handler.name}: {type(e).__name__}: {e}"[:_ERROR_CHARS]
+        return message, ""
 
     def __repr__(self) -> str:
         return f"<AsyncDispatcher for {self._corp_id}: {', '.join(handler.name for handler in self._handlers)}>"
@@ -154,11 +173,26 @@ class AsyncDispatcher:
 class Dispatcher(Blocking[AsyncDispatcher]):
     """Works the inbox of one corp, blocking; see `AsyncDispatcher`."""
 
-    def __init__(self, wecom: WeCom, store: Store, handlers: Sequence[Handler], *, lease: timedelta = _LEASE) -> None:
-        super().__init__(AsyncDispatcher(core_of(wecom), store, handlers, lease=lease))
+    def __init__(
+        self,
+        wecom: WeCom,
+        store: Store,
+        handlers: Sequence[Handler],
+        *,
+        first_in_flight: int = 1,
+        lease: timedelta = _LEASE,
+    ) -> None:
+        core = AsyncDispatcher(core_of(wecom), store, handlers, first_in_flight=first_in_flight, lease=lease)
+        super().__init__(core)
 
     run = blocking(AsyncDispatcher.run)
     next_at = blocking(AsyncDispatcher.next_at)
+
+
+def _check_positive(name: str, value: int) -> None:
+    if value < 1:
+        msg = f"{name} must be at least 1, not {value}"
+        raise UsageError(msg)
 
 
 def _retry_at(now: datetime, attempts: int) -> datetime:
