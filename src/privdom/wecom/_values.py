@@ -30,6 +30,8 @@ __all__ = [
     "customer_ids",
     "ids",
     "masked_name",
+    "numbers",
+    "numbers_or_none",
     "personal",
     "staff_id",
     "staff_ids",
@@ -149,6 +151,16 @@ def texts(values: Iterable[str]) -> tuple[str, ...]:
 def texts_or_none(values: Iterable[str] | None) -> tuple[str, ...] | None:
     """Return the same, and None for None."""
     return None if values is None else texts(values)
+
+
+def numbers(values: Iterable[int]) -> tuple[int, ...]:
+    """Return a list of numbers as a tuple."""
+    return tuple(values)
+
+
+def numbers_or_none(values: Iterable[int] | None) -> tuple[int, ...] | None:
+    """Return the same, and None for None."""
+    return None if values is None else tuple(values)
 
 
 # --- Checks: each returns the value as it is to be sent, or raises UsageError

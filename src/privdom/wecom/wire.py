@@ -29,7 +29,7 @@ except ImportError:  # the extra `speed` is not installed
     orjson = None  # type: ignore[assignment]
 
 
-__all__ = ["NO_EXTRA", "Extra", "converter", "dumps", "loads", "structure", "unstructure"]
+__all__ = ["NO_EXTRA", "Extra", "dumps", "loads", "structure", "tell_apart", "unstructure"]
 
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
@@ -80,7 +80,6 @@ class _Malformed(Exception):
 
 
 converter = Converter()
-"""The one converter; a chapter registers a hook where a field has a shape of its own."""
 
 
 def structure(data: object, cls: type[T]) -> T:
@@ -250,6 +249,39 @@ def bare_value_for_a_list(value: Any, cls: Any) -> tuple[Any, ...]:
     return tuple(items)
 
 
+def tell_apart(union: Any, tag: str, kinds: tuple[type[Any], ...], other: Callable[[str, dict[str, Any]], Any]) -> None:
+    """
+    Let *union* stand for objects whose kind stands in *tag*, and whose content stands under the name of the kind.
+
+    Each class has its kind as an attribute named *tag*; what is of none of
+    them becomes ``other(kind, content)``, with these as attributes *tag* and
+    ``content``.
+    """
+    by_kind = {getattr(cls, tag): cls for cls in kinds}
+
+    def kind_told_by_tag(value: Any, _: Any) -> Any:
+        if value.__class__ is not dict:
+            why = "is not an object"
+            raise _Malformed(why)
+        kind = text_sent_as_number(value.get(tag))
+        content = value.get(kind)
+        if kind not in by_kind or content is None:
+            return other(kind, {name: item for name, item in value.items() if name != tag})
+        try:
+            return converter.get_structure_hook(by_kind[kind])(content, by_kind[kind])
+        except _Malformed as e:
+            raise e.under(kind) from None
+
+    def tag_tells_kind(value: Any) -> dict[str, Any]:
+        kind = getattr(value, tag)
+        if kind not in by_kind:
+            return {tag: kind, **value.content}
+        return {tag: kind, kind: converter.unstructure(value)}
+
+    converter.register_structure_hook(union, kind_told_by_tag)
+    converter.register_unstructure_hook(union, tag_tells_kind)
+
+
 def moment_as_unix_seconds(value: datetime) -> int:
     """Return seconds since 1970, for WeCom knows no time zones."""
     if value.tzinfo is None:
@@ -386,20 +418,29 @@ def _structure_class(cls: Any) -> Hook:
 
 
 def _unstructure_class(cls: Any) -> Callable[[Any], dict[str, Any]]:
-    fields = [(a.name, a.default if a.default in ("", ()) else None) for a in attrs.fields(cls) if a.name != "extra"]
+    fields = [
+        (a.name, a.default if a.default in ("", ()) else None, converter.get_unstructure_hook(_without_none(a.type)))
+        for a in attrs.fields(attrs.resolve_types(cls))
+        if a.name != "extra"
+    ]
     keeps_extra = any(a.name == "extra" for a in attrs.fields(cls))
 
     def unstructure_class(value: Any) -> dict[str, Any]:
         out: dict[str, Any] = {}
-        for name, empty in fields:
+        for name, empty, hook in fields:
             item = getattr(value, name)
             if item is not None and (empty is None or item != empty):
-                out[name] = converter.unstructure(item)
+                out[name] = hook(item)
         if keeps_extra:
             out.update(value.extra)
         return out
 
     return unstructure_class
+
+
+def _unstructure_tuple(annotation: Any) -> Callable[[Any], list[Any]]:
+    hook = converter.get_unstructure_hook(get_args(annotation)[0])
+    return lambda items: [hook(item) for item in items]
 
 
 def _is_tuple(annotation: Any) -> bool:
@@ -418,6 +459,4 @@ converter.register_unstructure_hook(IntEnum, int)
 converter.register_unstructure_hook(StrEnum, str)
 converter.register_unstructure_hook(datetime, moment_as_unix_seconds)
 converter.register_unstructure_hook_factory(attrs.has, _unstructure_class)
-converter.register_unstructure_hook_func(
-    lambda cls: cls is tuple or _is_tuple(cls), lambda items: [converter.unstructure(item) for item in items]
-)
+converter.register_unstructure_hook_factory(_is_tuple, _unstructure_tuple)
