@@ -106,9 +106,7 @@ class Port(Protocol):
         """Return a gate that lets *n* tasks or threads of this process in at a time."""
         ...
 
-    def map(
-        self, fn: Callable[[A], Coroutine[Any, Any, R]], items: Iterable[A], limit: int
-    ) -> AsyncGenerator[R, None]:
+    def map(self, fn: Callable[[A], Coroutine[Any, Any, R]], items: Iterable[A], limit: int) -> AsyncGenerator[R, None]:
         """
         Yield ``fn(item)`` for each of *items*, in their order, at most *limit* in flight.
 

@@ -96,9 +96,7 @@ def test_a_margin_is_left_unused() -> None:
             taken += 1
         return taken
 
-    fixed = MemoryQuotas(
-        attrs.evolve(QuotaSettings(), per_corp=(Window(100, 60),), margin=0.02), monotonic=lambda: 0.0
-    )
+    fixed = MemoryQuotas(attrs.evolve(QuotaSettings(), per_corp=(Window(100, 60),), margin=0.02), monotonic=lambda: 0.0)
 
     assert 98 == run(count(fixed))
 

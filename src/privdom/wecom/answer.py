@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from privdom._facts.endpoints import Endpoint
 from privdom.errors import NotUnderstood, api_error
@@ -30,7 +30,8 @@ def read_answer(endpoint: Endpoint, body: bytes | str, answer: type[T], *, statu
     if not isinstance(data, dict) or "errcode" not in data:
         msg = f"{endpoint.path} answered HTTP {status} with JSON that has no errcode"
         raise NotUnderstood(msg)
-    errcode, errmsg = data.pop("errcode"), data.pop("errmsg", "")
+    fields = cast("dict[str, Any]", data)
+    errcode, errmsg = fields.pop("errcode"), fields.pop("errmsg", "")
     try:
         code = int(errcode)
     except (TypeError, ValueError):
@@ -38,7 +39,7 @@ def read_answer(endpoint: Endpoint, body: bytes | str, answer: type[T], *, statu
         raise NotUnderstood(msg) from None
     if code != 0:
         raise api_error(code, str(errmsg), path=endpoint.path, doc_url=endpoint.url)
-    return structure(data, answer)
+    return structure(fields, answer)
 
 
 def _kind(body: bytes | str) -> str:

@@ -22,7 +22,7 @@ from privdom.wecom.answer import read_answer
 from privdom.wecom.quota import QuotaStore
 from privdom.wecom.retry import Retry, wait_before_repeat
 from privdom.wecom.token import MemoryTokens, Token, TokenSource
-from privdom.wecom.wire import dumps, unstructure
+from privdom.wecom.wire import NO_EXTRA, Extra, dumps, unstructure
 
 
 __all__ = ["CallInfo", "Hook", "Session"]
@@ -78,7 +78,7 @@ class AccessToken:
 
     access_token: str = attrs.field(repr=False)
     expires_in: int = 7_200
-    extra: dict[str, Any] = attrs.field(factory=dict[str, Any], eq=False, repr=False)
+    extra: Extra = attrs.field(default=NO_EXTRA, eq=False, repr=False)
 
 
 class Session:

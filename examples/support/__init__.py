@@ -1,0 +1,1 @@
+"""What the example needs around the library: data, a callback address, a report."""
