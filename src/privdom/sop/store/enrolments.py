@@ -1,0 +1,203 @@
+"""Statements on enrolments: who is in which journey, with which staff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+import attrs
+
+from sqlalchemy import Connection, and_, bindparam, exists, func, insert, literal_column, or_, select, update
+
+from privdom.sop.rules import EnrolmentState, Journey, StepState, due_times
+from privdom.sop.store.tables import enrolment, step
+from privdom.store import sql
+
+
+__all__ = ["LOST", "enrol", "finished", "leave", "move"]
+
+_E, _S = enrolment.c, step.c
+# How many enrolments one statement ends.
+_PAGE = 5000
+
+LOST = "not a customer of the staff any more"
+
+
+def enrol(
+    conn: Connection,
+    corp_id: str,
+    plan: Journey,
+    number: int,
+    pairs: Iterable[tuple[str, str]],
+    *,
+    at: datetime,
+    tz: tzinfo,
+) -> list[str]:
+    """Enrol those customers of *pairs* (staff, customer) who may enter at *at*; return them."""
+    due = due_times(plan, at, tz)
+    ends_at = max(d.window_end for d in due)
+    staff: dict[str, str] = {}
+    for staff_userid, external_userid in pairs:
+        staff.setdefault(external_userid, staff_userid)
+    entered: list[str] = []
+    for chunk in sql.chunks(staff):
+        rotations = _next_rotations(conn, corp_id, plan, chunk, at)
+        entered += rotations
+        enrolments: list[dict[str, Any]] = []
+        steps: list[dict[str, Any]] = []
+        for external_userid, (rotation, occurrence) in rotations.items():
+            common = {
+                "corp_id": corp_id,
+                "journey_id": plan.id,
+                "external_userid": external_userid,
+                "rotation": rotation,
+                "version": number,
+                "staff_userid": staff[external_userid],
+                "occurrence": occurrence,
+                "at": at,
+            }
+            enrolments.append(
+                {**common, "enrolled_at": at, "ends_at": ends_at, "state": EnrolmentState.ACTIVE, "reason": ""}
+            )
+            steps += [{**common, "unit_id": None, **attrs.asdict(d)} for d in due]
+        if enrolments:
+            conn.execute(insert(enrolment), enrolments)
+            conn.execute(insert(step), steps)
+    return entered
+
+
+def _next_rotations(
+    conn: Connection, corp_id: str, plan: Journey, customers: Sequence[str], at: datetime
+) -> dict[str, tuple[int, int]]:
+    """Return those of *customers* who may enter: the number of their enrolment, and the occurrence of its steps."""
+    mine = (_E.corp_id == corp_id, _E.journey_id == plan.id, _E.external_userid.in_(customers))
+    query = select(_E.external_userid, _E.rotation, _E.state, _E.at).where(*mine).order_by(_E.rotation)
+    latest = {row.external_userid: row for row in conn.execute(query)}
+    free = {name: (0, 0) for name in customers if name not in latest}
+    if plan.reentry is None:
+        return free
+    back = {
+        name: row.rotation + 1
+        for name, row in latest.items()
+        if row.state != EnrolmentState.ACTIVE and row.at + plan.reentry <= at
+    }
+    last = select(_S.external_userid, func.max(_S.occurrence)).where(
+        _S.corp_id == corp_id, _S.journey_id == plan.id, _S.external_userid.in_(list(back))
+    )
+    occurrences: dict[str, int] = {name: n for name, n in conn.execute(last.group_by(_S.external_userid))}
+    return free | {name: (rotation, occurrences[name] + 1) for name, rotation in back.items()}
+
+
+def move(conn: Connection, corp_id: str, external_userid: str, handover: str, takeover: str) -> list[str]:
+    """
+    Let open enrolments of a customer follow to *takeover*, with what waits of their steps; return their journeys.
+
+    A synchronisation may have seen that the handover lost the customer before the
+    transfer was known: what ended for that reason goes on.
+    """
+    newer = enrolment.alias("newer")
+    lost = and_(
+        _E.state == EnrolmentState.EXITED,
+        _E.reason == LOST,
+        ~exists().where(
+            newer.c.corp_id == _E.corp_id,
+            newer.c.journey_id == _E.journey_id,
+            newer.c.external_userid == _E.external_userid,
+            newer.c.rotation > _E.rotation,
+        ),
+    )
+    theirs = (_E.corp_id == corp_id, _E.external_userid == external_userid, _E.staff_userid == handover)
+    moved = conn.scalars(
+        update(enrolment)
+        .where(*theirs, or_(_E.state == EnrolmentState.ACTIVE, lost))
+        .values(staff_userid=takeover, state=EnrolmentState.ACTIVE, reason="")
+        .returning(_E.journey_id)
+    ).all()
+    follows = (
+        exists()
+        .where(
+            _E.corp_id == _S.corp_id,
+            _E.journey_id == _S.journey_id,
+            _E.external_userid == _S.external_userid,
+            _E.rotation == _S.rotation,
+            _E.state == EnrolmentState.ACTIVE,
+            _E.staff_userid == takeover,
+        )
+        .correlate(step)
+    )
+    left = and_(_S.state == StepState.EXITED, _S.reason == LOST)
+    conn.execute(
+        update(step)
+        .where(
+            _S.corp_id == corp_id,
+            _S.external_userid == external_userid,
+            _S.staff_userid == handover,
+            or_(_S.state == StepState.WAITING, left),
+            follows,
+        )
+        .values(staff_userid=takeover, state=StepState.WAITING, reason="")
+    )
+    return list(moved)
+
+
+def leave(
+    conn: Connection,
+    corp_id: str,
+    customers: Iterable[str],
+    reason: str,
+    at: datetime,
+    *,
+    journey_id: str | None = None,
+    staff_userid: str | None = None,
+) -> list[tuple[str, str]]:
+    """End the open enrolments of *customers*; return (journey, customer) of each."""
+    ended: list[tuple[str, str]] = []
+    for chunk in sql.chunks(customers):
+        for state, table, to in (
+            (EnrolmentState.ACTIVE, enrolment, EnrolmentState.EXITED),
+            (StepState.WAITING, step, StepState.EXITED),
+        ):
+            c = table.c
+            where = [c.corp_id == corp_id, c.external_userid.in_(chunk), c.state == state]
+            if journey_id is not None:
+                where.append(c.journey_id == journey_id)
+            if staff_userid is not None:
+                where.append(c.staff_userid == staff_userid)
+            statement = update(table).where(*where).values(state=to, reason=reason, at=at)
+            if table is enrolment:
+                found = conn.execute(statement.returning(c.journey_id, c.external_userid))
+                ended += [(row.journey_id, row.external_userid) for row in found]
+            else:
+                conn.execute(statement)
+    return ended
+
+
+def finished(conn: Connection, corp_id: str, now: datetime) -> list[tuple[str, str]]:
+    """End a page of the enrolments whose last window has closed and none of whose steps is open."""
+    still = exists().where(
+        _S.corp_id == _E.corp_id,
+        _S.journey_id == _E.journey_id,
+        _S.external_userid == _E.external_userid,
+        _S.rotation == _E.rotation,
+        _S.state.in_([StepState.WAITING, StepState.PLANNED, StepState.CONFIRMED]),
+    )
+    keys = (_E.journey_id, _E.external_userid, _E.rotation)
+    query = (
+        select(*keys)
+        .where(_E.corp_id == corp_id, _E.state == literal_column("'active'"), _E.ends_at <= now, ~still)
+        .limit(_PAGE)
+    )
+    rows = conn.execute(query).all()
+    if rows:
+        theirs = and_(
+            _E.corp_id == corp_id,
+            _E.journey_id == bindparam("journey"),
+            _E.external_userid == bindparam("customer"),
+            _E.rotation == bindparam("number"),
+        )
+        conn.execute(
+            update(enrolment).where(theirs).values(state=EnrolmentState.DONE, at=now),
+            [{"journey": j, "customer": c, "number": n} for j, c, n in rows],
+        )
+    return [(j, c) for j, c, _ in rows]
