@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import attrs
 
@@ -236,6 +236,16 @@ class Sandbox(People):
     def change_rules(self, **changes: Any) -> None:
         """Replace some of the rules by name."""
         self.rules = attrs.evolve(self.rules, **changes)
+
+    def close(self) -> None:
+        """Close the connection to the receiver of callbacks, the only one there is."""
+        self._callbacks.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         state = self._world.state

@@ -112,6 +112,12 @@ class Callbacks:
 
         self.receive(post)
 
+    def close(self) -> None:
+        """Close the connection to the receiver."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
     def emit(self, event: str, change_type: str, fields: Sequence[tuple[str, object]]) -> None:
         """Queue an event; the caller holds the lock."""
         self._numbers += 1
