@@ -66,10 +66,11 @@ class TestCustomerEvent:
         with pytest.raises(UsageError, match="aware"):
             event(at=datetime(2026, 3, 1))  # noqa: DTZ001
 
-    def test_long_id(self) -> None:
-        """An id that would not fit the ledger is refused."""
-        with pytest.raises(UsageError, match="129"):
-            event("x" * 129)
+    @pytest.mark.parametrize("event_id", ["x" * 129, "order\0"])
+    def test_unstorable_id(self, event_id: str) -> None:
+        """An id that the ledger could not hold is refused."""
+        with pytest.raises(UsageError, match="128 printable"):
+            event(event_id)
 
     @pytest.mark.parametrize("amount", [99.9, True, "a lot", "NaN", Decimal("Infinity")])
     def test_inexact_amount(self, amount: Any) -> None:
@@ -120,7 +121,8 @@ class TestThreshold:
         [
             ({"id": "超级 用户"}, "id of a threshold"),
             ({"at_least": 99.5}, "whole number"),
-            ({"tag": ""}, "must have a name"),
+            ({"tag": ""}, "tag of threshold 'super' must have"),
+            ({"tag": "x" * 31}, "1 to 30"),
             ({"drop_below": 101}, "drop_below"),
             ({"drop_below": 1.5}, "drop_below"),
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from privdom.scoring.report import Balance, Entry, LedgerCheck, ScoreReport
 from privdom.scoring.rules import (
     CHINA,
     Award,
@@ -14,16 +15,23 @@ from privdom.scoring.rules import (
     amount_over,
     score,
 )
+from privdom.scoring.service import AsyncScoring, Scoring
 
 
 __all__ = [
     "CHINA",
+    "AsyncScoring",
     "Award",
+    "Balance",
     "Condition",
     "Crossing",
     "CustomerEvent",
+    "Entry",
+    "LedgerCheck",
     "PointRule",
+    "ScoreReport",
     "ScoreRules",
+    "Scoring",
     "Threshold",
     "amount_over",
     "score",

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 import attrs
 
+from privdom._facts import limits
 from privdom.errors import UsageError
 
 
@@ -41,6 +42,12 @@ CHINA = timezone(timedelta(hours=8), "UTC+8")
 
 # Ids become parts of fact names, owners and unique keys, so they stay plain words.
 _ID = re.compile(r"[\w.-]{1,64}")
+
+
+def _check_tag(what: str, name: str) -> None:
+    if not 1 <= len(name) <= limits.TAG_NAME_CHARS:
+        msg = f"the {what} must have 1 to {limits.TAG_NAME_CHARS} characters"
+        raise UsageError(msg)
 
 
 def _check_id(what: str, value: str) -> None:
@@ -87,8 +94,8 @@ class CustomerEvent:
         if not (self.id and self.kind and self.external_userid):
             msg = "an event needs an id, a kind and an external_userid"
             raise UsageError(msg)
-        if len(self.id) > _EVENT_ID_LENGTH:
-            msg = f"the id of an event may have {_EVENT_ID_LENGTH} characters, this one has {len(self.id)}"
+        if len(self.id) > _EVENT_ID_LENGTH or not self.id.isprintable():
+            msg = f"the id of an event may have up to {_EVENT_ID_LENGTH} printable characters"
             raise UsageError(msg)
         if self.at.tzinfo is None:
             msg = "the time of an event must be aware: datetime(..., tzinfo=...)"
@@ -183,9 +190,8 @@ class Threshold:
         if not _is_int(self.at_least):
             msg = f"at_least of threshold {self.id!r} must be a whole number"
             raise UsageError(msg)
-        if self.tag == "":
-            msg = f"the tag of threshold {self.id!r} must have a name, or be None"
-            raise UsageError(msg)
+        if self.tag is not None:
+            _check_tag(f"tag of threshold {self.id!r}", self.tag)
         if self.drop_below is not None and (not _is_int(self.drop_below) or self.drop_below > self.at_least):
             msg = f"drop_below of threshold {self.id!r} must be a whole number not above at_least"
             raise UsageError(msg)
@@ -216,9 +222,7 @@ class ScoreRules:
         if not self.rules:
             msg = "give at least one PointRule"
             raise UsageError(msg)
-        if not self.tag_group:
-            msg = "tag_group must have a name"
-            raise UsageError(msg)
+        _check_tag("tag_group", self.tag_group)
         _refuse_twice("rule id", [rule.id for rule in self.rules])
         _refuse_twice("threshold id", [t.id for t in self.thresholds])
         _refuse_twice("threshold at_least", [t.at_least for t in self.thresholds])

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Index,
     Integer,
     Row,
-    String,
     Table,
     Text,
     UniqueConstraint,
@@ -26,29 +25,30 @@ from sqlalchemy import (
     union_all,
 )
 
+from privdom.mirror import tables as mirror
 from privdom.scoring.report import Balance, Entry, LedgerCheck
 from privdom.scoring.rules import Award, Crossing, LimitKey, ScoreRules, Threshold
 from privdom.store import BigId, UtcTime, metadata, sql
 
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "relations"]
 
 _account = Table(
     "privdom_points_account",
     metadata,
-    Column("corp_id", String(64), primary_key=True),
-    Column("account", String(64), primary_key=True),
+    Column("corp_id", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
 )
 
 _entry = Table(
     "privdom_points_entry",
     metadata,
     Column("id", BigId, primary_key=True),
-    Column("corp_id", String(64), nullable=False),
-    Column("account", String(64), nullable=False),
-    Column("external_userid", String(64), nullable=False),
-    Column("rule", String(64), nullable=False),
-    Column("source_event", String(128), nullable=False),
+    Column("corp_id", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("external_userid", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("source_event", Text, nullable=False),
     # The number of the entry taken back, or 0: NULLs would not be equal to each other in the constraint.
     Column("reverses", BigInteger, nullable=False, default=0),
     Column("points", BigInteger, nullable=False),
@@ -66,31 +66,31 @@ _entry = Table(
         name="uq_privdom_points_entry",
     ),
     # The history of a customer, and the counts that limits go by.
-    Index("ix_privdom_points_entry_customer", "corp_id", "account", "external_userid", "rule", "day"),
+    Index(None, "corp_id", "account", "external_userid", "rule", "day"),
 )
 
 _balance = Table(
     "privdom_points_balance",
     metadata,
-    Column("corp_id", String(64), primary_key=True),
-    Column("account", String(64), primary_key=True),
-    Column("external_userid", String(64), primary_key=True),
+    Column("corp_id", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("external_userid", Text, primary_key=True),
     Column("points", BigInteger, nullable=False),
     Column("changed_at", UtcTime, nullable=False),
-    Index("ix_privdom_points_balance_top", "corp_id", "account", "points"),
+    Index(None, "corp_id", "account", "points"),
 )
 
 _crossing = Table(
     "privdom_points_crossing",
     metadata,
-    Column("corp_id", String(64), primary_key=True),
-    Column("account", String(64), primary_key=True),
-    Column("threshold", String(64), primary_key=True),
-    Column("external_userid", String(64), primary_key=True),
+    Column("corp_id", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("threshold", Text, primary_key=True),
+    Column("external_userid", Text, primary_key=True),
     Column("held", Boolean, nullable=False),
     Column("balance", BigInteger, nullable=False),
     Column("at", UtcTime, nullable=False),
-    Index("ix_privdom_points_crossing_customer", "corp_id", "account", "external_userid"),
+    Index(None, "corp_id", "account", "external_userid"),
 )
 
 
@@ -229,7 +229,8 @@ class Ledger:
         query = select(balance.external_userid, balance.points).where(self._mine(_balance))
         found: dict[str, int] = {}
         for some in sql.chunks(external_userids):
-            found.update(conn.execute(query.where(balance.external_userid.in_(some))).tuples())
+            rows = conn.execute(query.where(balance.external_userid.in_(some)))
+            found.update(dict(rows.all()))
         return found
 
     def set_balances(self, conn: Connection, balances: Mapping[str, int], at: datetime) -> None:
@@ -307,3 +308,17 @@ def _to_entry(row: Row[Any]) -> Entry:
     return Entry(
         row.id, row.external_userid, row.rule, row.source_event, row.points, row.at, row.reason, row.reverses or None
     )
+
+
+def relations(conn: Connection, corp_id: str, external_userids: Iterable[str]) -> dict[str, list[str]]:
+    """Return the staff who follow each of these customers now."""
+    follow = mirror.follow.c
+    query = select(follow.external_userid, follow.staff_userid).where(
+        follow.corp_id == corp_id, follow.removed_at.is_(None)
+    )
+    found: dict[str, list[str]] = {}
+    for some in sql.chunks(dict.fromkeys(external_userids)):
+        rows = conn.execute(query.where(follow.external_userid.in_(some)).order_by(follow.staff_userid))
+        for who, staff in rows:
+            found.setdefault(who, []).append(staff)
+    return found

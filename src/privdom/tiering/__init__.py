@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from privdom.tiering.report import Distribution, TierChange, TierReport
 from privdom.tiering.rules import (
     Band,
     Category,
@@ -14,17 +15,23 @@ from privdom.tiering.rules import (
     evaluate,
     suggest_bands,
 )
+from privdom.tiering.service import AsyncTiering, Tiering
 
 
 __all__ = [
+    "AsyncTiering",
     "Band",
     "Category",
     "Decision",
     "Dimension",
+    "Distribution",
     "Previous",
     "Tier",
+    "TierChange",
+    "TierReport",
     "TierRule",
     "TierScheme",
+    "Tiering",
     "evaluate",
     "suggest_bands",
 ]

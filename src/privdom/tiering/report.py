@@ -80,6 +80,7 @@ class TierReport:
         customers: Customers judged in this run.
         changed: Those among them whose tier changed, or is their first.
         moves: How many took which step: (before, after) and a count; before is None for a first tier.
+        unreadable: Customers left as they were, because a fact does not hold what its dimension reads.
         resumed: Whether it went on where an earlier sweep had been cut short.
     """
 
@@ -88,6 +89,7 @@ class TierReport:
     customers: int = 0
     changed: int = 0
     moves: Mapping[tuple[str | None, str], int] = attrs.field(factory=dict[tuple[str | None, str], int], hash=False)
+    unreadable: int = 0
     resumed: bool = False
 
     def __add__(self, other: TierReport) -> TierReport:
@@ -100,14 +102,16 @@ class TierReport:
             self.customers + other.customers,
             self.changed + other.changed,
             moves,
+            self.unreadable + other.unreadable,
             self.resumed or other.resumed,
         )
 
     def __repr__(self) -> str:
+        unreadable = f", {self.unreadable:,} unreadable" if self.unreadable else ""
         resumed = ", resumed" if self.resumed else ""
         head = (
             f"TierReport of {self.scheme!r} v{self.version}: {self.customers:,} customers judged, "
-            f"{self.changed:,} changed{resumed}"
+            f"{self.changed:,} changed{unreadable}{resumed}"
         )
         ordered = sorted(self.moves.items(), key=lambda item: (-item[1], item[0][0] or "", item[0][1]))
         return "\n".join([head, *(f"  {before or '-'} -> {after}  {count:>11,}" for (before, after), count in ordered)])

@@ -17,6 +17,7 @@ from itertools import product
 
 import attrs
 
+from privdom._facts import limits
 from privdom.errors import UsageError
 
 
@@ -37,6 +38,12 @@ __all__ = [
 _ID = re.compile(r"[\w.-]{1,64}")
 # A table is checked combination by combination; more than these is a scheme nobody can read.
 _MOST_COMBINATIONS = 10_000
+
+
+def _check_tag(what: str, name: str) -> None:
+    if not 1 <= len(name) <= limits.TAG_NAME_CHARS:
+        msg = f"the {what} must have 1 to {limits.TAG_NAME_CHARS} characters"
+        raise UsageError(msg)
 
 
 def _check_id(what: str, value: str) -> None:
@@ -210,9 +217,8 @@ class Tier:
 
     def __attrs_post_init__(self) -> None:
         _check_id("id of a tier", self.id)
-        if self.tag == "":
-            msg = f"the tag of tier {self.id!r} must have a name, or be None"
-            raise UsageError(msg)
+        if self.tag is not None:
+            _check_tag(f"tag of tier {self.id!r}", self.tag)
 
 
 def _one_or_more(labels: str | Iterable[str]) -> tuple[str, ...]:
@@ -285,9 +291,7 @@ class TierScheme:
         if self.dwell < timedelta(0):
             msg = f"the dwell of scheme {self.id!r} must not be negative"
             raise UsageError(msg)
-        if not self.tag_group:
-            msg = "tag_group must have a name"
-            raise UsageError(msg)
+        _check_tag("tag_group", self.tag_group)
         _refuse_twice("dimension", [d.name for d in self.dimensions])
         _refuse_twice("tier", [tier.id for tier in self.tiers])
         _refuse_twice("tier tag", [tier.tag for tier in self.tiers if tier.tag])

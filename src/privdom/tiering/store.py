@@ -6,7 +6,7 @@ import json
 import math
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,6 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
-    String,
     Table,
     Text,
     and_,
@@ -30,18 +29,26 @@ from sqlalchemy import (
 )
 
 from privdom.errors import UsageError
+from privdom.mirror import tables as mirror
 from privdom.store import BigId, JsonText, UtcTime, metadata, sql
 from privdom.tiering.report import TierChange
 from privdom.tiering.rules import Category, Dimension, Previous, TierRule, TierScheme
 
 
-__all__ = ["State", "SweepAt", "TierRows", "Wearer"]
+__all__ = [
+    "State",
+    "SweepAt",
+    "TierRows",
+    "Wearer",
+    "customers_among",
+    "relations",
+]
 
 _scheme = Table(
     "privdom_tier_scheme",
     metadata,
-    Column("corp_id", String(64), primary_key=True),
-    Column("scheme", String(64), primary_key=True),
+    Column("corp_id", Text, primary_key=True),
+    Column("scheme", Text, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("body", JsonText, nullable=False),
     Column("saved_at", UtcTime, nullable=False),
@@ -50,42 +57,42 @@ _scheme = Table(
 _state = Table(
     "privdom_tier_state",
     metadata,
-    Column("corp_id", String(64), primary_key=True),
-    Column("scheme", String(64), primary_key=True),
-    Column("external_userid", String(64), primary_key=True),
-    Column("tier", String(64), nullable=False),
+    Column("corp_id", Text, primary_key=True),
+    Column("scheme", Text, primary_key=True),
+    Column("external_userid", Text, primary_key=True),
+    Column("tier", Text, nullable=False),
     Column("labels", JsonText, nullable=False),
     Column("since", UtcTime, nullable=False),
     # The tag that is wanted now: a newer version of the scheme may name another one for the same tier.
-    Column("tag_id", String(64)),
-    Index("ix_privdom_tier_state_tier", "corp_id", "scheme", "tier"),
-    Index("ix_privdom_tier_state_customer", "corp_id", "external_userid"),
+    Column("tag_id", Text),
+    Index(None, "corp_id", "scheme", "tier"),
+    Index(None, "corp_id", "external_userid"),
 )
 
 _change = Table(
     "privdom_tier_change",
     metadata,
     Column("id", BigId, primary_key=True),
-    Column("corp_id", String(64), nullable=False),
-    Column("scheme", String(64), nullable=False),
-    Column("external_userid", String(64), nullable=False),
-    Column("before", String(64)),
-    Column("after", String(64), nullable=False),
+    Column("corp_id", Text, nullable=False),
+    Column("scheme", Text, nullable=False),
+    Column("external_userid", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
-    Index("ix_privdom_tier_change_customer", "corp_id", "external_userid", "scheme"),
-    Index("ix_privdom_tier_change_scheme", "corp_id", "scheme", "id"),
+    Index(None, "corp_id", "external_userid", "scheme"),
+    Index(None, "corp_id", "scheme", "id"),
 )
 
 # How far the sweep of a scheme has come, and the lock that transactions on its states take.
 _sweep = Table(
     "privdom_tier_sweep",
     metadata,
-    Column("corp_id", String(64), primary_key=True),
-    Column("scheme", String(64), primary_key=True),
+    Column("corp_id", Text, primary_key=True),
+    Column("scheme", Text, primary_key=True),
     Column("version", Integer, nullable=False),
     # The last customer judged; empty when no sweep is under way.
-    Column("after", String(64), nullable=False),
+    Column("after", Text, nullable=False),
 )
 
 
@@ -238,7 +245,7 @@ class TierRows:
     def counts(self, conn: Connection, scheme: str) -> Counter[str]:
         """Return how many customers each tier has."""
         query = select(_state.c.tier, func.count()).where(self._of(_state, scheme)).group_by(_state.c.tier)
-        return Counter(dict(conn.execute(query).tuples()))
+        return Counter(dict(conn.execute(query).all()))
 
 
 def _columns(change: TierChange) -> dict[str, Any]:
@@ -275,3 +282,27 @@ def _dump(scheme: TierScheme) -> Any:
 
 def _load(body: Any) -> TierScheme:
     return _CONVERTER.structure(body, TierScheme)
+
+
+def relations(conn: Connection, corp_id: str, external_userids: Iterable[str]) -> dict[str, list[str]]:
+    """Return the staff who follow each of these customers now."""
+    follow = mirror.follow.c
+    query = select(follow.external_userid, follow.staff_userid).where(
+        follow.corp_id == corp_id, follow.removed_at.is_(None)
+    )
+    found: dict[str, list[str]] = {}
+    for some in sql.chunks(dict.fromkeys(external_userids)):
+        rows = conn.execute(query.where(follow.external_userid.in_(some)).order_by(follow.staff_userid))
+        for who, staff in rows:
+            found.setdefault(who, []).append(staff)
+    return found
+
+
+def customers_among(conn: Connection, corp_id: str, external_userids: Iterable[str]) -> list[str]:
+    """Return those of *external_userids* whom the mirror knows."""
+    customer = mirror.customer.c
+    query = select(customer.external_userid).where(customer.corp_id == corp_id)
+    found: list[str] = []
+    for some in sql.chunks(external_userids):
+        found += conn.execute(query.where(customer.external_userid.in_(some))).scalars()
+    return found
