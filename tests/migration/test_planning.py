@@ -188,10 +188,14 @@ def test_a_customer_rests_after_two_transfers_in_90_days(ages, free_in):
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [({"suppressed": True}, LeftOutReason.SUPPRESSED), ({"moving": True}, LeftOutReason.MOVING)],
+    [
+        ({"gone": True}, LeftOutReason.GONE),
+        ({"suppressed": True}, LeftOutReason.SUPPRESSED),
+        ({"moving": True}, LeftOutReason.MOVING),
+    ],
 )
 def test_who_must_not_move_stays(change, reason):
-    """Suppressed customers and those in another running transfer stay."""
+    """Customers who deleted the staff, suppressed ones and those in another running transfer stay."""
     draft = plan_items(customers(1, **change), [Takeover("take-a", 9)], Policy(share=1.0), {}, NOW)
 
     assert [reason] == [item.reason for item in draft.left_out]

@@ -38,6 +38,7 @@ from privdom.store import JsonText, UtcTime, metadata, sql
 
 __all__ = [
     "PlanRow",
+    "Standing",
     "add_plan",
     "due_items",
     "due_pairs",
@@ -49,7 +50,6 @@ __all__ = [
     "items_of_units",
     "lock_plan",
     "moving",
-    "next_poll",
     "next_wave",
     "page_of_items",
     "plan_row",
@@ -58,6 +58,7 @@ __all__ = [
     "report",
     "save_items",
     "save_row",
+    "standing",
     "unsettled",
 ]
 
@@ -263,7 +264,7 @@ def incoming(conn: Connection, corp_id: str) -> dict[str, int]:
         .where(item_table.c.corp_id == corp_id, item_table.c.state.in_(_OPEN))
         .group_by(item_table.c.takeover_userid)
     )
-    return dict(conn.execute(query).tuples().all())
+    return {userid: count for userid, count in conn.execute(query)}
 
 
 def planned_up_to(conn: Connection, corp_id: str, plan_id: str, wave: int) -> list[Item]:
@@ -307,7 +308,7 @@ def due_pairs(conn: Connection, corp_id: str, plan_id: str, now: datetime) -> li
     """Return the pairs of handover and takeover whose results are worth a look."""
     columns = item_table.c.handover_userid, item_table.c.takeover_userid
     query = select(*columns).distinct().where(_of(item_table, corp_id, plan_id), item_table.c.poll_at <= now)
-    return list(conn.execute(query.order_by(*columns)).tuples())
+    return [(handover, takeover) for handover, takeover in conn.execute(query.order_by(*columns))]
 
 
 def due_items(conn: Connection, corp_id: str, plan_id: str, pair: tuple[str, str], now: datetime) -> list[Item]:
@@ -319,12 +320,6 @@ def due_items(conn: Connection, corp_id: str, plan_id: str, pair: tuple[str, str
         item_table.c.handover_userid == pair[0],
         item_table.c.takeover_userid == pair[1],
     )
-
-
-def next_poll(conn: Connection, corp_id: str, plan_id: str) -> datetime | None:
-    """Return when results are next worth a look."""
-    query = select(item_table.c.poll_at).where(_of(item_table, corp_id, plan_id), item_table.c.poll_at.is_not(None))
-    return conn.execute(query.order_by(item_table.c.poll_at).limit(1)).scalar_one_or_none()
 
 
 def page_of_items(
@@ -345,8 +340,37 @@ def page_of_items(
     return [_item(row) for row in conn.execute(query.order_by(*keys).limit(size)).mappings()]
 
 
-def report(conn: Connection, corp_id: str, plan_id: str, outline: Plan, *, finished: bool) -> MigrationReport:
+@attrs.frozen
+class Standing:
+    """What may happen next: results to ask for, calls to wait for, a wave to submit or a plan to finish."""
+
+    next_poll: datetime | None
+    units: tuple[str, ...]
+    can_submit: bool
+
+
+def standing(conn: Connection, corp_id: str, plan_id: str) -> Standing | None:
+    """Return what may happen next; None if the plan is finished."""
+    row = plan_row(conn, corp_id, plan_id)
+    if row is None or row.finished_at is not None:
+        return None
+    mine = _of(item_table, corp_id, plan_id)
+    polls = select(item_table.c.poll_at).where(mine, item_table.c.poll_at.is_not(None))
+    units = select(item_table.c.unit_id).distinct().where(mine, _is(ItemState.SUBMITTED), ~item_table.c.parked)
+    idle = not unsettled(conn, corp_id, plan_id, parked=False)
+    # A wave that ended is still to be announced, even if all that is left is parked.
+    more = next_wave(conn, corp_id, plan_id) is not None or row.waves_finished < row.wave
+    return Standing(
+        next_poll=conn.execute(polls.order_by(item_table.c.poll_at).limit(1)).scalar_one_or_none(),
+        units=tuple(unit_id for unit_id in conn.scalars(units) if unit_id is not None),
+        can_submit=idle and (more or not unsettled(conn, corp_id, plan_id, parked=True)),
+    )
+
+
+def report(conn: Connection, corp_id: str, outline: Plan) -> MigrationReport:
     """Return how far the plan is."""
+    row = plan_row(conn, corp_id, outline.plan_id)
+    plan_id = outline.plan_id
     by = item_table.c.wave, item_table.c.takeover_userid, item_table.c.state, item_table.c.parked
     query = select(*by, func.count()).where(_of(item_table, corp_id, plan_id), ~_is(ItemState.LEFT_OUT)).group_by(*by)
     total: Counter[str] = Counter()
@@ -357,7 +381,7 @@ def report(conn: Connection, corp_id: str, plan_id: str, outline: Plan, *, finis
             tally["parked" if parked else state] += count
     return MigrationReport(
         plan_id=plan_id,
-        finished=finished,
+        finished=row is not None and row.finished_at is not None,
         total=Tally(**total),
         waves={wave: Tally(**waves[wave]) for wave in sorted(waves)},
         takeovers={takeover: Tally(**takeovers[takeover]) for takeover in sorted(takeovers)},

@@ -134,12 +134,20 @@ class Takeover:
 
 @attrs.frozen
 class Follow:
-    """A customer of a handover staff, with what the policy asks about: *friends* are the takeover staff they know."""
+    """
+    A customer of a handover staff, with what the policy asks about.
+
+    Attributes:
+        friends: staff who follow the customer too.
+        gone: whether the customer deleted the staff; WeCom reports the transfer of such a one as refused.
+        moving: whether another plan is about to move the customer.
+    """
 
     handover_userid: str
     external_userid: str
     friends: tuple[str, ...] = ()
     vip: bool = False
+    gone: bool = False
     suppressed: bool = False
     moving: bool = False
 
@@ -148,6 +156,7 @@ class LeftOutReason(StrEnum):
     """Why a customer is not part of the migration."""
 
     ALREADY_FRIEND = "already_friend"
+    GONE = "gone"
     SUPPRESSED = "suppressed"
     MOVING = "moving"
     COOLDOWN = "cooldown"
@@ -251,6 +260,8 @@ def _stays(
     friends = named.intersection(follow.friends)
     if policy.keep_existing_friend and friends:
         return stays(LeftOutReason.ALREADY_FRIEND, friend=min(friends))
+    if follow.gone:
+        return stays(LeftOutReason.GONE)
     if policy.exclude_suppressed and follow.suppressed:
         return stays(LeftOutReason.SUPPRESSED)
     if follow.moving:

@@ -1,0 +1,6 @@
+from __future__ import annotations
+
+from tests.postgres import database, postgresql_server, store
+
+
+__all__ = ["database", "postgresql_server", "store"]
