@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -342,6 +343,26 @@ class TestCrash:
         scoring.record(events)
 
         assert dump(undisturbed) == dump(corp)
+
+
+class TestTogether:
+    def test_two_writers(self, corp: Store) -> None:
+        """Two that tell the same events at once, in other orders, pay once and cross once."""
+        events = [event(f"e{i}", "share" if i % 3 else "purchase", f"wm{i % 5}") for i in range(200)]
+
+        def tell(order: list[CustomerEvent]) -> ScoreReport:
+            return Scoring(WeCom(CORP, "secret", clock=At()), corp, RULES, batch=20).record(order)
+
+        with ThreadPoolExecutor(2) as pool:
+            one, other = pool.map(tell, [events, events[::-1]])
+
+        scoring = Scoring(WeCom(CORP, "secret"), corp, RULES)
+        assert sum(b.points for b in scoring.top(10)) == one.points + other.points
+        assert scoring.check().ok
+        alone = Scoring(WeCom(CORP, "secret"), Store("sqlite://"), attrs.evolve(RULES, thresholds=()))
+        assert alone.record(events).points == one.points + other.points
+        crossed = [(e.threshold, e.external_userid) for e in dump(corp)["log"]]
+        assert len(set(crossed)) == len(crossed) == one.crossed + other.crossed
 
 
 class TestQueries:

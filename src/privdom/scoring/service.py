@@ -119,7 +119,7 @@ class AsyncScoring:
             if threshold.id in tags
             for staff_userid in staff.get(who, ())
         ]
-        self._tags.want(conn, self._corp_id, self._owner, wanted)
+        self._tags.want(conn, self._corp_id, self._owner, sorted(wanted))
         reached = [
             PointsCrossed(self.rules.account, who, threshold.id, balance, now)
             for threshold, who, crossing, balance in crossed
@@ -222,7 +222,7 @@ class AsyncScoring:
             if still and threshold in tags:
                 holds.setdefault(who, []).append(tags[threshold])
         wanted = [(staff, who, tag_id, True) for staff, who in sorted(begun) for tag_id in holds.get(who, ())]
-        self._tags.want(conn, self._corp_id, self._owner, wanted)
+        self._tags.want(conn, self._corp_id, self._owner, sorted(wanted))
         self._log.advance(conn, self._corp_id, self._owner, events[-1][0])
         return len(events)
 

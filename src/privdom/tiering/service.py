@@ -192,7 +192,7 @@ class AsyncTiering:
             for tag_id, present in ((old, False), (new, True))
             if tag_id is not None
         ]
-        self._tags.want(conn, self._corp_id, f"tiering:{scheme_id}", wanted)
+        self._tags.want(conn, self._corp_id, f"tiering:{scheme_id}", sorted(wanted))
 
     def _tag_ids(self, conn: Connection, scheme: TierScheme) -> dict[str, str]:
         """Return the tag id of each tier that has a tag."""
