@@ -98,7 +98,7 @@ class Model:
         parts: list[str] = []
         for a in attrs.fields(cast("type[attrs.AttrsInstance]", type(self))):
             value = getattr(self, a.name)
-            if a.name != "extra" and value != a.default:
+            if a.name != "extra" and a.repr and value != a.default:
                 parts.append(f"{a.name}={a.metadata.get('show', _shown)(value)}")
         return f"{type(self).__name__}({', '.join(parts)})"
 

@@ -8,25 +8,19 @@ for what users make; WeCom's own samples break WeCom's own rules.
 
 from __future__ import annotations
 
-import json
 import types
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import Enum, IntEnum, StrEnum
-from typing import Any, NoReturn, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
 
 from cattrs import Converter
 
 from privdom.errors import NotUnderstood, UsageError
-
-
-try:
-    import orjson
-except ImportError:  # the extra `speed` is not installed
-    orjson = None  # type: ignore[assignment]
+from privdom.wecom._json import dumps, loads
 
 
 __all__ = ["NO_EXTRA", "Extra", "dumps", "loads", "structure", "tell_apart", "unstructure"]
@@ -107,63 +101,6 @@ def unstructure(value: object) -> dict[str, Any]:
         UsageError: It holds a datetime without a time zone.
     """
     return cast("dict[str, Any]", converter.unstructure(value))
-
-
-def loads(body: bytes) -> Any:
-    """
-    Read JSON, with orjson where it is installed.
-
-    WeCom passes on what customers type into their names: raw control
-    characters, halves of emoji. Neither may cost a page of a hundred customers,
-    so what is strictly no JSON is read once more, leniently.
-
-    Raises:
-        ValueError: It is no JSON, however lenient.
-    """
-    if orjson is not None:
-        try:
-            return orjson.loads(body)
-        except ValueError:
-            pass
-    text = body.decode("utf-8", "replace")
-    try:
-        data = json.loads(text, strict=False, parse_constant=_refuse_constant)
-    except RecursionError:
-        msg = "nested too deeply"
-        raise ValueError(msg) from None
-    return _whole_characters(data) if "\\ud" in text.lower() else data
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    msg = f"{name} is no JSON"
-    raise ValueError(msg)
-
-
-def _whole_characters(data: Any) -> Any:
-    """Replace halves of surrogate pairs, which no database and no other JSON library takes."""
-    if isinstance(data, str):
-        return data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if data.__class__ is list:
-        return [_whole_characters(item) for item in data]
-    if data.__class__ is dict:
-        return {_whole_characters(name): _whole_characters(item) for name, item in data.items()}
-    return data
-
-
-def dumps(value: object) -> bytes:
-    """
-    Write JSON as UTF-8, the same bytes with and without orjson.
-
-    Raises:
-        UsageError: The text holds half of an emoji.
-    """
-    try:
-        if orjson is not None:
-            return orjson.dumps(value)
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except (UnicodeEncodeError, TypeError) as e:
-        msg = "this cannot be written as JSON: use plain values, and text that is whole (no half of an emoji)"
-        raise UsageError(msg) from e
 
 
 # --- The quirks -------------------------------------------------------------
@@ -373,8 +310,9 @@ def _structure_class(cls: Any) -> Hook:
         if required:
             absent = "raise Malformed('is missing')"
         else:
-            names[f"{field}_default"] = a.default
-            absent = f"{field} = {field}_default; seen += 1"
+            made_anew = isinstance(a.default, attrs.Factory)  # type: ignore[arg-type]
+            names[f"{field}_default"] = a.default.factory if made_anew else a.default
+            absent = f"{field} = {field}_default{'()' if made_anew else ''}; seen += 1"
         reads += [f"{field} = get({a.name!r})", f"if {field} is None: {absent}"]
         reads.append(_read(field, annotation, names))
         writes.append((a.name, field))
@@ -407,7 +345,7 @@ def _structure_class(cls: Any) -> Hook:
             "  if value.__class__ is not dict: raise Malformed('is not an object')",
             "  get = value.get; seen = len(value)",
             "  try:",
-            *(f"    {line}" for line in reads),
+            *(f"    {line}" for line in reads or ["pass"]),
             "  except Exception as e: raise blame(value, e) from None",
             *(f"  {line}" for line in build),
             "  return made",
