@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, select, tuple_
+from sqlalchemy import Connection, Row, Select, delete, select, tuple_
 
 from privdom.errors import UsageError
 from privdom.mirror import tables
@@ -183,7 +183,7 @@ def _pages(conn: Connection, query: Select[*tuple[Any, ...]], tags: Select[str, 
     f, t = tables.follow.c, tables.follow_tag.c
     key, tag_key = tuple_(f.staff_userid, f.external_userid), tuple_(t.staff_userid, t.external_userid)
     ordered = query.order_by(f.staff_userid, f.external_userid).limit(_PAGE)
-    page = conn.execute(ordered).all()
+    page: Sequence[Row[*tuple[Any, ...]]] = conn.execute(ordered).all()
     while page:
         # A page is a run of the key, and so are the tags that belong to it.
         first, last = ((row.staff_userid, row.external_userid) for row in (page[0], page[-1]))

@@ -1,11 +1,16 @@
-"""How much of the mirror changed."""
+"""What a full sync of the mirror did."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
 
 import attrs
 
 
-__all__ = ["Changes"]
+__all__ = ["KINDS", "Changes", "SyncReport"]
+
+KINDS = ("staff", "tags", "customers", "follows", "groups")
 
 
 @attrs.frozen
@@ -19,8 +24,33 @@ class Changes:
     def __add__(self, other: Changes) -> Changes:
         return Changes(self.added + other.added, self.changed + other.changed, self.removed + other.removed)
 
-    def __bool__(self) -> bool:
-        return bool(self.added or self.changed or self.removed)
-
     def __str__(self) -> str:
         return f"+{self.added:,} ~{self.changed:,} -{self.removed:,}"
+
+
+@attrs.frozen
+class SyncReport:
+    """
+    What one full sync changed in the mirror, in all the runs that it took.
+
+    Attributes:
+        generation: its number: how many full syncs this corp has had.
+        started_at: when its first run began.
+        staff, tags, customers, follows, groups: the rows added, changed and removed.
+        left_out: what could not be read, and why: ``groups`` if the app lacks the right, or ``staff <userid>``.
+            Nothing was removed there.
+    """
+
+    generation: int
+    started_at: datetime
+    staff: Changes
+    tags: Changes
+    customers: Changes
+    follows: Changes
+    groups: Changes
+    left_out: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        parts = [f"{kind} {getattr(self, kind)}" for kind in KINDS]
+        parts += [f"left out: {', '.join(self.left_out)}"] if self.left_out else []
+        return f"<SyncReport {self.generation}: {', '.join(parts)}>"

@@ -43,7 +43,11 @@ _TOLD = ("created_at", "state", "add_way", "remark", "description")
 
 @attrs.frozen
 class Written:
-    """What an answer about relations did: the numbers, and which relations are new or gone."""
+    """
+    What an answer about relations did: the numbers, and which relations are new or gone.
+
+    ``gone`` leaves out those that the customer had ended before, which is known already.
+    """
 
     changes: Changes
     appeared: tuple[Follow, ...] = ()
@@ -134,13 +138,16 @@ def remove_follows(
     wanted = set(pairs)
     old, _ = _known(conn, corp_id, {external_userid for _, external_userid in wanted})
     marks: list[dict[str, Any]] = []
+    removed: list[Pair] = []
     gone: list[Pair] = []
     for pair in sorted(wanted):
         row = old.get(pair)
         if row is not None and (row.removed_at is not None or row.seen_at > asked_at):
             continue
         if row is not None:
-            gone.append(pair)
+            removed.append(pair)
+            if row.deleted_by_customer_at is None:
+                gone.append(pair)
         marks.append(
             _key(corp_id, pair)
             | {"state": "", "remark": "", "description": "", "confirmed": True}
@@ -149,9 +156,9 @@ def remove_follows(
     sql.upsert(
         conn, tables.follow, marks, keys=_PAIR, update=["remark", "description", "removed_at", "seen_at", "generation"]
     )
-    if gone:
-        conn.execute(_where_pair(delete(tables.follow_tag)), [_binds(corp_id, pair) for pair in gone])
-    return Written(Changes(removed=len(gone)), gone=tuple(gone))
+    if removed:
+        conn.execute(_where_pair(delete(tables.follow_tag)), [_binds(corp_id, pair) for pair in removed])
+    return Written(Changes(removed=len(removed)), gone=tuple(gone))
 
 
 def put_group(conn: Connection, corp_id: str, group: Group, generation: int, *, asked_at: datetime) -> Changes:

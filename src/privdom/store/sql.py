@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Row, Select, Table, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -67,7 +67,7 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 
 def pages(
-    conn: Connection, query: Select[*tuple[Any, ...]], keys: Sequence[Column[Any]], size: int = CHUNK
+    conn: Connection, query: Select[*tuple[Any, ...]], keys: Sequence[ColumnElement[Any]], size: int = CHUNK
 ) -> Iterator[Sequence[Row[*tuple[Any, ...]]]]:
     """
     Yield the rows of *query* in pages of *size*, in the order of *keys*, which it selects first.
