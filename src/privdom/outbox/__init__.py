@@ -1,0 +1,52 @@
+"""
+The outbox: calls to WeCom that must happen once, and the tags that modules want.
+
+::
+
+    with store.begin() as conn:
+        report = outbox.plan(conn, BROADCAST, NewMessage(...), owner="shop", subjects=[Subject("wm...", "hello")])
+    outbox.tick()
+"""
+
+from __future__ import annotations
+
+from privdom.outbox.gate import Gate, QuietHours, ReachCap
+from privdom.outbox.kind import Kind
+from privdom.outbox.kinds import BROADCAST, CONTACT_WAY, CORP_TAG, TRANSFER, WELCOME
+from privdom.outbox.parked import AsyncParked, AuditEntry, Inspection, Parked
+from privdom.outbox.service import AsyncOutbox, Outbox
+from privdom.outbox.settings import OutboxSettings, Policy
+from privdom.outbox.tags import AsyncDesiredTags, DesiredTags, PushReport, TagCounts
+from privdom.outbox.units import GateReport, ItemResult, ItemState, Subject, TickReport, Unit, UnitState
+
+
+__all__ = [
+    "BROADCAST",
+    "CONTACT_WAY",
+    "CORP_TAG",
+    "TRANSFER",
+    "WELCOME",
+    "AsyncDesiredTags",
+    "AsyncOutbox",
+    "AsyncParked",
+    "AuditEntry",
+    "DesiredTags",
+    "Gate",
+    "GateReport",
+    "Inspection",
+    "ItemResult",
+    "ItemState",
+    "Kind",
+    "Outbox",
+    "OutboxSettings",
+    "Parked",
+    "Policy",
+    "PushReport",
+    "QuietHours",
+    "ReachCap",
+    "Subject",
+    "TagCounts",
+    "TickReport",
+    "Unit",
+    "UnitState",
+]

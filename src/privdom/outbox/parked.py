@@ -1,0 +1,182 @@
+"""Units that wait for a person: what is known of each, and the three decisions one can take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import attrs
+
+from sqlalchemy import Connection, select
+
+from privdom._port import Blocking, blocking
+from privdom.errors import PrivdomError, UsageError
+from privdom.outbox import transitions
+from privdom.outbox.context import Context
+from privdom.outbox.kind import Candidate, Found
+from privdom.outbox.rules import describe
+from privdom.outbox.tables import audit, unit
+from privdom.outbox.units import ItemResult, ItemState, Unit, UnitState, counted
+from privdom.outbox.verdicts import Done
+
+
+__all__ = ["AsyncParked", "AuditEntry", "Inspection", "Parked"]
+
+
+@attrs.frozen
+class AuditEntry:
+    """One decision on a unit in doubt: by the engine, or by a person."""
+
+    at: datetime
+    by: str
+    action: str
+    remote_id: str | None
+    note: str
+
+
+@attrs.frozen
+class Inspection:
+    """All that is known of a unit."""
+
+    unit: Unit
+    items: tuple[ItemResult, ...] = attrs.field(repr=counted)
+    candidates: tuple[Candidate, ...]
+    """What WeCom shows just now that could be this unit, other units' own tasks included."""
+    trouble: str | None
+    """Why WeCom could not be asked, or not completely."""
+    history: tuple[AuditEntry, ...]
+
+
+class AsyncParked:
+    """Parked units of the corp; reached as ``outbox.parked``."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    async def list(self, *, limit: int = 100) -> tuple[Unit, ...]:
+        """Return the parked units, oldest first."""
+        where = (unit.c.corp_id == self._ctx.corp_id, unit.c.state == UnitState.PARKED)
+        return tuple(await self._ctx.read(lambda conn: transitions.load(conn, *where, limit=limit)))
+
+    async def inspect(self, unit_id: str) -> Inspection:
+        """
+        Ask WeCom once more, and return all that is known of a unit. It changes nothing.
+
+        Raises:
+            UsageError: There is no such unit.
+        """
+        ctx = self._ctx
+
+        def known(conn: Connection) -> tuple[Unit, tuple[ItemResult, ...], tuple[AuditEntry, ...]]:
+            query = select(audit.c.at, audit.c.by, audit.c.action, audit.c.remote_id, audit.c.note)
+            rows = conn.execute(query.where(audit.c.unit_id == unit_id).order_by(audit.c.seq))
+            held = self._load(conn, unit_id)
+            return held, transitions.items(conn, unit_id), tuple(AuditEntry(*row) for row in rows)
+
+        held, items, history = await ctx.read(known)
+        if held.armed_at is None:
+            return Inspection(held, items, (), "it was never called", history)
+        try:
+            finding = await ctx.kind_of(held).find(ctx.wecom, held, ctx.request_of(held), ctx.settings.clock_skew)
+        except PrivdomError as e:
+            return Inspection(held, items, (), describe(e), history)
+        if isinstance(finding, Found):
+            return Inspection(held, items, finding.candidates, None, history)
+        return Inspection(held, items, (), finding.reason, history)
+
+    async def confirm(self, unit_id: str, remote_id: str, by: str) -> None:
+        """
+        Record that WeCom has this unit, as *remote_id*: the id of a task, a contact way ...
+
+        Raises:
+            UsageError: The unit is not parked, or another unit is known to be *remote_id*.
+        """
+        now = self._ctx.port.now()
+
+        def work(conn: Connection, held: Unit) -> None:
+            if transitions.taken(conn, held, [remote_id]):
+                msg = f"{remote_id} belongs to another unit of this kind: look again with inspect()"
+                raise UsageError(msg)
+            done = Done(remote_id, None)
+            settle = self._ctx.settings.settle
+            transitions.confirm(conn, held, done, now=now, settle=settle, since=[UnitState.PARKED])
+            self._ctx.tell(conn, [(held, UnitState.CONFIRMED)])
+
+        await self._decide(unit_id, by, "confirmed", work, now, remote_id)
+
+    async def resend(self, unit_id: str, by: str) -> None:
+        """
+        Let this unit be called again, with the same bytes: right if WeCom certainly does not have it.
+
+        Raises:
+            UsageError: The unit is not parked.
+        """
+        now = self._ctx.port.now()
+
+        def work(conn: Connection, held: Unit) -> None:
+            transitions.transit(
+                conn, held, to=UnitState.READY, since=[UnitState.PARKED], due_at=now, settled_at=None, reason=None
+            )
+            transitions.set_items(conn, held.id, ItemState.PLANNED, now)
+
+        await self._decide(unit_id, by, "resent", work, now)
+
+    async def drop(self, unit_id: str, by: str) -> None:
+        """
+        Give this unit up. Its subjects keep their rows in the ledger, so that nothing plans the same again.
+
+        Raises:
+            UsageError: The unit is not parked.
+        """
+        now = self._ctx.port.now()
+
+        def work(conn: Connection, held: Unit) -> None:
+            transitions.transit(conn, held, to=UnitState.DROPPED, since=[UnitState.PARKED], settled_at=now)
+            transitions.set_items(conn, held.id, ItemState.DROPPED, None)
+            self._ctx.tell(conn, [(held, UnitState.DROPPED)])
+
+        await self._decide(unit_id, by, "dropped", work, now)
+
+    async def _decide(
+        self,
+        unit_id: str,
+        by: str,
+        action: str,
+        work: Callable[[Connection, Unit], None],
+        now: datetime,
+        remote_id: str | None = None,
+    ) -> None:
+        if not by or by == "engine":
+            msg = "by= names the person who decides: it stands in the audit"
+            raise UsageError(msg)
+
+        def transaction(conn: Connection) -> None:
+            held = self._load(conn, unit_id, lock=True)
+            if held.state is not UnitState.PARKED:
+                msg = f"unit {unit_id} is {held.state}, not parked: there is nothing to decide"
+                raise UsageError(msg)
+            note = f"was parked: {held.reason}"
+            transitions.append_audit(conn, held, at=now, by=by, action=action, note=note, remote_id=remote_id)
+            work(conn, held)
+
+        await self._ctx.write(transaction)
+
+    def _load(self, conn: Connection, unit_id: str, *, lock: bool = False) -> Unit:
+        found = transitions.load(conn, unit.c.corp_id == self._ctx.corp_id, unit.c.id == unit_id, lock=lock)
+        if not found:
+            msg = f"there is no unit {unit_id} of this corp"
+            raise UsageError(msg)
+        return found[0]
+
+    def __repr__(self) -> str:
+        return f"<AsyncParked of {self._ctx.corp_id}>"
+
+
+class Parked(Blocking[AsyncParked]):
+    """Parked units of the corp; reached as ``outbox.parked``."""
+
+    list = blocking(AsyncParked.list)
+    inspect = blocking(AsyncParked.inspect)
+    confirm = blocking(AsyncParked.confirm)
+    resend = blocking(AsyncParked.resend)
+    drop = blocking(AsyncParked.drop)

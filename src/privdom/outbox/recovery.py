@@ -1,0 +1,151 @@
+"""RECOVER and AFTER: look up lost calls at WeCom, and watch out for second ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import partial
+
+import attrs
+
+from sqlalchemy import Connection
+
+from privdom.errors import PrivdomError
+from privdom.outbox import transitions
+from privdom.outbox.context import Context
+from privdom.outbox.kind import Candidate, Finding, Found
+from privdom.outbox.rules import Lookup, decide, look_failed
+from privdom.outbox.units import TickReport, Unit, UnitState
+from privdom.outbox.verdicts import Confirm, Park, Refuse, Release, Verdict
+
+
+__all__ = ["recover"]
+
+_CANCELLED, _SUSPECTED = "cancelled_second", "suspected_second"
+
+
+@attrs.frozen
+class _Looked:
+    unit: Unit
+    finding: Finding | PrivdomError
+    seconds: tuple[tuple[Candidate, bool], ...] = ()
+    """Of a confirmed unit: further tasks found, and whether each was cancelled."""
+
+
+async def recover(ctx: Context, limit: int) -> TickReport:
+    """Look up to *limit* units up that are due for it."""
+    now = ctx.port.now()
+
+    def claim(conn: Connection) -> list[Unit]:
+        return transitions.claim(
+            conn,
+            ctx.corp_id,
+            list(ctx.kinds),
+            now=now,
+            lease=ctx.settings.lookup_lease,
+            worker=ctx.worker,
+            limit=limit,
+        )
+
+    claimed = await ctx.write(claim) if await ctx.read(partial(_any_due, ctx, now)) else []
+    if not claimed:
+        return TickReport()
+    looked = [look async for look in ctx.port.map(partial(_look, ctx), claimed, ctx.settings.in_flight)]
+    now = ctx.port.now()
+    with ctx.port.shield():
+        return await ctx.write(lambda conn: _settle(ctx, conn, looked, now))
+
+
+def _any_due(ctx: Context, now: datetime, conn: Connection) -> bool:
+    # A look before the leap: most ticks find nothing, and need not take the write lock for it.
+    return transitions.any_to_claim(conn, ctx.corp_id, list(ctx.kinds), now)
+
+
+async def _look(ctx: Context, unit: Unit) -> _Looked:
+    kind = ctx.kind_of(unit)
+    try:
+        finding = await kind.find(ctx.wecom, unit, ctx.request_of(unit), ctx.settings.clock_skew)
+        if unit.state is not UnitState.CONFIRMED or not isinstance(finding, Found):
+            return _Looked(unit, finding)
+        others = await ctx.read(partial(_others, unit, finding.candidates))
+        seconds = [
+            (candidate, ours and await kind.undo(ctx.wecom, candidate.done.remote_id or ""))
+            for candidate, ours in others
+        ]
+        return _Looked(unit, finding, tuple(seconds))
+    except PrivdomError as e:
+        return _Looked(unit, e)
+
+
+def _others(unit: Unit, candidates: Collection[Candidate], conn: Connection) -> list[tuple[Candidate, bool]]:
+    """Return what is not known yet, and whether it is surely ours: only that is taken back."""
+    ids = {c.done.remote_id for c in candidates if c.done.remote_id}
+    known = transitions.taken(conn, unit, ids) | transitions.audited(conn, unit.id, [_CANCELLED, _SUSPECTED])
+    others = [c for c in candidates if c.done.remote_id in ids - known - {unit.remote_id}]
+    rivals = bool(others) and transitions.rivals(conn, unit)
+    return [(c, c.certain or (c.whole and not rivals)) for c in others]
+
+
+def _settle(ctx: Context, conn: Connection, looked: Sequence[_Looked], now: datetime) -> TickReport:
+    report = TickReport()
+    settled: list[tuple[Unit, UnitState]] = []
+    for look in looked:
+        if look.unit.state is UnitState.CONFIRMED:
+            report += _swept(ctx, conn, look, now)
+            continue
+        verdict = _verdict(ctx, conn, look, now)
+        if not transitions.apply(conn, look.unit, verdict, now=now, settle=ctx.settings.settle):
+            continue
+        match verdict:
+            case Confirm(done):
+                _note(conn, look.unit, now, "found", "a look-up found it", done.remote_id)
+                settled.append((look.unit, UnitState.CONFIRMED))
+                report += TickReport(confirmed=1)
+            case Park(reason):
+                _note(conn, look.unit, now, "parked", reason)
+                settled.append((look.unit, UnitState.PARKED))
+                report += TickReport(parked=1)
+            case Refuse(reason=reason):
+                _note(conn, look.unit, now, "refused", reason)
+                settled.append((look.unit, UnitState.REFUSED))
+                report += TickReport(refused=1)
+            case Release(reason=reason):
+                _note(conn, look.unit, now, "resent", reason)
+                report += TickReport(released=1)
+            case _:
+                report += TickReport(looked_up=1)
+    ctx.tell(conn, settled)
+    return report
+
+
+def _verdict(ctx: Context, conn: Connection, look: _Looked, now: datetime) -> Verdict:
+    unit, finding = look.unit, look.finding
+    candidates = finding.candidates if isinstance(finding, Found) else ()
+    lookup = Lookup(
+        now=now,
+        policy=unit.policy,
+        absent_seen=unit.absent_seen,
+        failures=unit.lookups,
+        settings=ctx.settings,
+        taken=transitions.taken(conn, unit, {c.done.remote_id for c in candidates if c.done.remote_id}),
+        rivals=transitions.rivals(conn, unit) if candidates else False,
+    )
+    return look_failed(finding, lookup) if isinstance(finding, PrivdomError) else decide(finding, lookup)
+
+
+def _swept(ctx: Context, conn: Connection, look: _Looked, now: datetime) -> TickReport:
+    unit = look.unit
+    for candidate, cancelled in look.seconds:
+        if cancelled:
+            _note(conn, unit, now, _CANCELLED, "a second task of this unit was cancelled", candidate.done.remote_id)
+        else:
+            _note(conn, unit, now, _SUSPECTED, "this could be a second task of this unit", candidate.done.remote_id)
+    age = now - (unit.settled_at or now)
+    # Twice as far apart each time: late twins come soon, if at all.
+    again = now + max(age, ctx.settings.settle) if age < ctx.settings.sweep_for else None
+    transitions.transit(conn, unit, to=UnitState.CONFIRMED, since=[UnitState.CONFIRMED], due_at=again)
+    return TickReport(swept=1, cancelled=sum(cancelled for _, cancelled in look.seconds))
+
+
+def _note(conn: Connection, unit: Unit, at: datetime, action: str, note: str, remote_id: str | None = None) -> None:
+    transitions.append_audit(conn, unit, at=at, by="engine", action=action, note=note, remote_id=remote_id)

@@ -1,0 +1,273 @@
+"""The outbox: plan calls to WeCom in your own transaction, and have each made once."""
+
+from __future__ import annotations
+
+import uuid
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from privdom._port import Blocking, blocking, core_of
+from privdom.errors import UsageError
+from privdom.events import EventLog
+from privdom.outbox import planning, transitions
+from privdom.outbox._twins import same
+from privdom.outbox.calling import call_round
+from privdom.outbox.context import Context
+from privdom.outbox.kind import Kind
+from privdom.outbox.kinds import KINDS
+from privdom.outbox.parked import AsyncParked, Parked
+from privdom.outbox.recovery import recover
+from privdom.outbox.settings import OutboxSettings, Policy
+from privdom.outbox.tables import ledger, unit
+from privdom.outbox.units import GateReport, ItemResult, ItemState, TickReport, Unit, UnitState
+from privdom.store import Store
+from privdom.wecom.client import AsyncWeCom, WeCom
+
+
+__all__ = ["AsyncOutbox", "Outbox"]
+
+Q = TypeVar("Q")
+
+
+class AsyncOutbox:
+    """
+    Calls to WeCom that must happen once, awaited; `Outbox` is the same, blocking.
+
+    Any number of processes may work on one database. Nothing runs by itself:
+    call `tick` from a loop, a queue or cron; `next_at` says when it is worth it.
+
+    Args:
+        wecom: The client of the corp and app that calls.
+        store: Where units are kept.
+        settings: Times, limits, policy and the gate.
+        kinds: Further kinds of calls besides those of this library.
+    """
+
+    def __init__(
+        self,
+        wecom: AsyncWeCom,
+        store: Store,
+        settings: OutboxSettings | None = None,
+        *,
+        kinds: Iterable[Kind[Any, Any]] = (),
+    ) -> None:
+        by_name: Mapping[str, Kind[Any, Any]] = {kind.name: kind for kind in (*KINDS, *kinds)}
+        self._ctx = Context(
+            wecom, store, settings or OutboxSettings(), by_name, EventLog(store), worker=uuid.uuid4().hex[:16]
+        )
+        self.parked = AsyncParked(self._ctx)
+
+    @property
+    def settings(self) -> OutboxSettings:
+        """The settings it was made with."""
+        return self._ctx.settings
+
+    def plan(
+        self,
+        conn: Connection,
+        kind: Kind[Q, Any],
+        request: Q,
+        *,
+        owner: str,
+        subjects: Iterable[tuple[str, str, str]] = (),
+        lane: str | None = None,
+        not_before: datetime | None = None,
+        unit_id: str | None = None,
+        policy: Policy | None = None,
+    ) -> GateReport:
+        """
+        Store the intent to make one call, in your transaction; nothing is sent yet.
+
+        The content is frozen here. Subjects held back by the gate, or planned
+        before under the same key, are left out of the request; the others form
+        the unit. Planning the same again is harmless: the ledger has one row for
+        each step, subject and occurrence.
+
+        Args:
+            conn: Your transaction, of the store's database.
+            kind: What to call, such as ``BROADCAST``.
+            request: That kind's request, such as a ``NewMessage``.
+            owner: Who hears of the end, as the ``owner`` of `UnitSettled`.
+            subjects: For whom, and why: (subject, step, occurrence), as in `Subject`.
+            lane: Units of a lane are called one after the other. By default the kind knows.
+            not_before: Not called earlier; quiet hours move it further.
+            unit_id: An id of your own: planned again under it, a unit stays as it is.
+            policy: What to do when nobody can tell whether WeCom has it; by default the settings'.
+
+        Raises:
+            UsageError: The request cannot be looked up after a lost answer, or is not about just these subjects.
+        """
+        ctx = self._ctx
+        if kind.name not in ctx.kinds:
+            msg = f"this outbox knows no kind {kind.name!r}: pass it as one of kinds="
+            raise UsageError(msg)
+        return planning.plan(
+            conn,
+            ctx.corp_id,
+            kind,
+            request,
+            gate=ctx.settings.gate,
+            now=ctx.port.now(),
+            owner=owner,
+            subjects=subjects,
+            lane=lane,
+            not_before=not_before,
+            unit_id=unit_id,
+            policy=policy or ctx.settings.policy,
+        )
+
+    def drop(self, conn: Connection, unit_id: str) -> bool:
+        """
+        Give up a unit that was not called yet; return False if it is not ``ready``.
+
+        Its subjects may be planned again under the same keys, unless an earlier
+        call of this unit may have reached WeCom.
+        """
+        now = self._ctx.port.now()
+        dropped = conn.execute(
+            update(unit)
+            .where(unit.c.corp_id == self._ctx.corp_id, unit.c.id == unit_id, unit.c.state == UnitState.READY)
+            .values(state=UnitState.DROPPED, due_at=None, settled_at=now)
+        )
+        if dropped.rowcount != 1:
+            return False
+        held = self.unit(conn, unit_id)
+        if held.suspect:
+            transitions.set_items(conn, unit_id, ItemState.DROPPED, None)
+        else:
+            conn.execute(delete(ledger).where(ledger.c.unit_id == unit_id))
+        self._ctx.tell(conn, [(held, UnitState.DROPPED)])
+        return True
+
+    def unit(self, conn: Connection, unit_id: str) -> Unit:
+        """
+        Return one unit.
+
+        Raises:
+            UsageError: There is none of this id.
+        """
+        found = transitions.load(conn, unit.c.corp_id == self._ctx.corp_id, unit.c.id == unit_id)
+        if not found:
+            msg = f"there is no unit {unit_id} of this corp"
+            raise UsageError(msg)
+        return found[0]
+
+    def units(
+        self,
+        conn: Connection,
+        *,
+        owner: str | None = None,
+        lane: str | None = None,
+        states: Iterable[UnitState] | None = None,
+        limit: int = 1000,
+    ) -> tuple[Unit, ...]:
+        """Return the oldest units that fit."""
+        where = [unit.c.corp_id == self._ctx.corp_id]
+        if owner is not None:
+            where.append(unit.c.owner == owner)
+        if lane is not None:
+            where.append(unit.c.lane == lane)
+        if states is not None:
+            where.append(unit.c.state.in_(list(states)))
+        return tuple(transitions.load(conn, *where, limit=limit))
+
+    def items(self, conn: Connection, unit_id: str) -> tuple[ItemResult, ...]:
+        """Return what became of each subject of a unit."""
+        return transitions.items(conn, unit_id)
+
+    def suppress(self, conn: Connection, subjects: Iterable[str], *, reason: str) -> None:
+        """Put customers or groups on the list of those who must not be messaged; it holds for plans from now on."""
+        planning.suppress(conn, self._ctx.corp_id, subjects, reason, self._ctx.port.now())
+
+    def allow(self, conn: Connection, subjects: Iterable[str]) -> None:
+        """Take customers or groups off that list."""
+        planning.allow(conn, self._ctx.corp_id, subjects)
+
+    def next_at(self, conn: Connection) -> datetime | None:
+        """Return the earliest moment at which `tick` has something to do, None if never; it may be past."""
+        ctx = self._ctx
+        waiting = select(func.min(unit.c.due_at)).where(
+            unit.c.corp_id == ctx.corp_id, unit.c.state != UnitState.READY, unit.c.kind.in_(list(ctx.kinds))
+        )
+        moments = [conn.scalar(waiting)]
+        for reaches in (False, True):
+            kinds = [name for name, kind in ctx.kinds.items() if kind.reaches is reaches]
+            head = conn.execute(transitions.heads(ctx.corp_id, kinds).limit(1)).first()
+            if head is not None:
+                # Held back by quiet hours now, or then.
+                moments.append(ctx.settings.gate.open_at(max(head.due_at, ctx.port.now())) if reaches else head.due_at)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    async def tick(self, budget: int = 100) -> TickReport:
+        """
+        Do what is due: look lost calls up, then call up to *budget* units, one of each lane at a time.
+
+        Safe to be called from anywhere at any time, also several times at once.
+
+        Raises:
+            PrivdomError: No token is to be had. Nothing was armed; call again later.
+        """
+        report = await recover(self._ctx, budget)
+        while budget > 0:
+            due, part = await call_round(self._ctx, min(budget, self._ctx.settings.in_flight))
+            report += part
+            if not due:
+                break
+            budget -= due
+        return report
+
+    async def drain(self) -> TickReport:
+        """Tick until nothing is due any more; what waits for a later moment stays."""
+        total = TickReport()
+        while report := await self.tick():
+            total += report
+        return total
+
+    def __repr__(self) -> str:
+        return f"<AsyncOutbox of {self._ctx.corp_id} in {self._ctx.store!r}>"
+
+
+class Outbox(Blocking[AsyncOutbox]):
+    """
+    Calls to WeCom that must happen once, blocking; `AsyncOutbox` is the same, awaited.
+
+    Any number of processes may work on one database. Nothing runs by itself:
+    call `tick` from a loop, a queue or cron; `next_at` says when it is worth it.
+
+    Args:
+        wecom: The client of the corp and app that calls.
+        store: Where units are kept.
+        settings: Times, limits, policy and the gate.
+        kinds: Further kinds of calls besides those of this library.
+    """
+
+    def __init__(
+        self,
+        wecom: WeCom,
+        store: Store,
+        settings: OutboxSettings | None = None,
+        *,
+        kinds: Iterable[Kind[Any, Any]] = (),
+    ) -> None:
+        super().__init__(AsyncOutbox(core_of(wecom), store, settings, kinds=kinds))
+        self.parked = Parked(self._core.parked)
+
+    @property
+    def settings(self) -> OutboxSettings:
+        """The settings it was made with."""
+        return self._core.settings
+
+    plan = same(AsyncOutbox.plan)
+    drop = same(AsyncOutbox.drop)
+    unit = same(AsyncOutbox.unit)
+    units = same(AsyncOutbox.units)
+    items = same(AsyncOutbox.items)
+    suppress = same(AsyncOutbox.suppress)
+    allow = same(AsyncOutbox.allow)
+    next_at = same(AsyncOutbox.next_at)
+    tick = blocking(AsyncOutbox.tick)
+    drain = blocking(AsyncOutbox.drain)
