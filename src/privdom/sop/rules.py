@@ -16,7 +16,7 @@ from enum import StrEnum
 import attrs
 
 from privdom.errors import UsageError
-from privdom.wecom.messages import Attachment
+from privdom.wecom.messages import Attachment, NewMessage
 
 
 __all__ = [
@@ -33,9 +33,6 @@ __all__ = [
 
 CHINA = timezone(timedelta(hours=8), "UTC+8")
 """The days of a journey begin at midnight here, unless the service is given another time zone."""
-
-MAX_TEXT_BYTES = 4000
-MAX_ATTACHMENTS = 9
 
 # Ids become parts of fact names and of the ledger's keys, so they stay plain and short.
 _ID = re.compile(r"[\w.-]{1,48}")
@@ -115,7 +112,8 @@ class Step:
         after: How long after the enrolment it is due: a timedelta, or a `Day` with a time of day.
         text: At most 4,000 bytes of UTF-8, the same for all customers: add_msg_template (92135) knows no
             placeholders.
-        attachments: At most 9: ``privdom.wecom.messages.Link`` and its like.
+        attachments: At most 9: ``privdom.wecom.messages.Link`` and its like. A media id lives for three days, the
+            ``pic_url`` of an `Image` for good.
         window: How long after its due time it may still be sent. When it closes, what staff have not confirmed
             is cancelled.
         category: What the outbox's caps count it as.
@@ -142,13 +140,11 @@ class Step:
         if not self.text.strip() and not self.attachments:
             msg = f"step {self.id!r} says nothing: give it a text or an attachment"
             raise UsageError(msg)
-        size = len(self.text.encode())
-        if size > MAX_TEXT_BYTES:
-            msg = f"the text of step {self.id!r} has {size} bytes; WeCom takes {MAX_TEXT_BYTES}"
-            raise UsageError(msg)
-        if len(self.attachments) > MAX_ATTACHMENTS:
-            msg = f"step {self.id!r} has {len(self.attachments)} attachments; WeCom takes {MAX_ATTACHMENTS}"
-            raise UsageError(msg)
+        try:
+            NewMessage(text=self.text, attachments=self.attachments, sender="staff")
+        except UsageError as e:
+            msg = f"WeCom would refuse step {self.id!r}: {e}"
+            raise UsageError(msg) from None
         if found := _PLACEHOLDER.search(self.text):
             msg = (
                 f"step {self.id!r} holds the placeholder {found[0]}: a broadcast has one text for all customers; "

@@ -85,8 +85,8 @@ def _next_rotations(
     last = select(_S.external_userid, func.max(_S.occurrence)).where(
         _S.corp_id == corp_id, _S.journey_id == plan.id, _S.external_userid.in_(list(back))
     )
-    occurrences: dict[str, int] = {name: n for name, n in conn.execute(last.group_by(_S.external_userid))}
-    return free | {name: (rotation, occurrences[name] + 1) for name, rotation in back.items()}
+    occurrences = {row[0]: row[1] + 1 for row in conn.execute(last.group_by(_S.external_userid))}
+    return free | {name: (rotation, occurrences[name]) for name, rotation in back.items()}
 
 
 def move(conn: Connection, corp_id: str, external_userid: str, handover: str, takeover: str) -> list[str]:

@@ -14,6 +14,8 @@ from privdom.sop.report import JourneyReport, StepReport
 from privdom.sop.rules import Day, EnrolmentState, Journey, StepState
 from privdom.sop.store.tables import enrolment, journey, step, version
 from privdom.store import sql
+from privdom.wecom import wire
+from privdom.wecom.messages import Attachment
 
 
 __all__ = ["find", "load", "pause", "report", "save"]
@@ -33,6 +35,19 @@ def _day(value: Day) -> dict[str, Any]:
 
 def _when(value: dict[str, Any], _: object) -> timedelta | Day:
     return Day(value["day"], time.fromisoformat(value["at"])) if "day" in value else timedelta(**value)
+
+
+@_converter.register_unstructure_hook
+def _attachment(value: Attachment) -> dict[str, Any]:
+    fields: dict[str, Any] = wire.converter.unstructure(value, Attachment)
+    return fields
+
+
+@_converter.register_structure_hook
+def _kept_attachment(value: dict[str, Any], _: object) -> Attachment:
+    # mypy: a union is no type[T].
+    attachment: Attachment = wire.converter.structure(value, Attachment)  # type: ignore[arg-type]
+    return attachment
 
 
 for _type in (timedelta, timedelta | None, timedelta | Day):

@@ -303,10 +303,11 @@ def next_moment(conn: Connection, corp_id: str) -> datetime | None:
     return min((at for at in moments if at is not None), default=None)
 
 
-def instances(conn: Connection, corp_id: str, external_userid: str, journey_id: str | None) -> list[StepInstance]:
+def instances(conn: Connection, corp_id: str, external_userid: str, journey_id: str | None) -> tuple[StepInstance, ...]:
     """Return the steps of a customer, in the order in which they are due."""
     fields = [_S[field.name] for field in attrs.fields(StepInstance)]
     query = select(*fields).where(_S.corp_id == corp_id, _S.external_userid == external_userid)
     if journey_id is not None:
         query = query.where(_S.journey_id == journey_id)
-    return [StepInstance(*row) for row in conn.execute(query.order_by(_S.due_at, _S.journey_id, _S.occurrence))]
+    rows = conn.execute(query.order_by(_S.due_at, _S.journey_id, _S.occurrence))
+    return tuple(StepInstance(*row) for row in rows)
