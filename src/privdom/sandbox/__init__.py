@@ -5,7 +5,7 @@ from __future__ import annotations
 from privdom.sandbox.acts import Scanned
 from privdom.sandbox.box import Sandbox
 from privdom.sandbox.clock import VirtualClock
-from privdom.sandbox.faults import Fault, Faults
+from privdom.sandbox.faults import Fault, FaultKind, Faults
 from privdom.sandbox.record import (
     CallbackEntry,
     CallEntry,
@@ -25,6 +25,7 @@ __all__ = [
     "CallbackEntry",
     "DeliveryEntry",
     "Fault",
+    "FaultKind",
     "Faults",
     "MessageEntry",
     "Quota",
