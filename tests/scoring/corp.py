@@ -54,5 +54,5 @@ def known_tags(store: Store, corp_id: str, group: str, tags: Mapping[str, str]) 
 def wanted_tags(conn: Connection, corp_id: str) -> set[tuple[str, str, str, bool]]:
     """Return what was asked of the tags of relations: staff, customer, tag, and whether it shall be there."""
     table = metadata.tables["privdom_desired_tag"]
-    query = select(table.c.staff_userid, table.c.external_userid, table.c.tag_id, table.c.present)
+    query = select(table.c.staff, table.c.customer, table.c.tag_id, table.c.wanted)
     return {tuple(row) for row in conn.execute(query.where(table.c.corp_id == corp_id))}

@@ -13,7 +13,7 @@ from privdom.errors import UsageError
 from privdom.events import CustomerMoved, EventLog, FollowAdded, PointsCrossed
 from privdom.mirror import CorpTag, set_facts, tables, tag_ids
 from privdom.mirror.writes import current_generation, put
-from privdom.outbox import DesiredTags
+from privdom.outbox import AsyncDesiredTags
 from privdom.scoring.report import Balance, Entry, LedgerCheck, ScoreReport
 from privdom.scoring.rules import Crossing, CustomerEvent, ScoreRules, candidates, cross, limit
 from privdom.scoring.store import Ledger, relations
@@ -57,7 +57,7 @@ class AsyncScoring:
         self._corp_id = wecom.corp_id
         self._ledger = Ledger(wecom.corp_id, rules.account)
         self._log = EventLog(store)
-        self._tags = DesiredTags(wecom, store)
+        self._tags = AsyncDesiredTags(wecom, store)
         self._owner = f"scoring:{rules.account}"
 
     async def record(self, events: Iterable[CustomerEvent]) -> ScoreReport:
@@ -119,7 +119,7 @@ class AsyncScoring:
             if threshold.id in tags
             for staff_userid in staff.get(who, ())
         ]
-        self._tags.want(conn, self._corp_id, self._owner, sorted(wanted))
+        self._tags.want(conn, self._corp_id, self._owner, wanted)
         reached = [
             PointsCrossed(self.rules.account, who, threshold.id, balance, now)
             for threshold, who, crossing, balance in crossed
@@ -222,7 +222,7 @@ class AsyncScoring:
             if still and threshold in tags:
                 holds.setdefault(who, []).append(tags[threshold])
         wanted = [(staff, who, tag_id, True) for staff, who in sorted(begun) for tag_id in holds.get(who, ())]
-        self._tags.want(conn, self._corp_id, self._owner, sorted(wanted))
+        self._tags.want(conn, self._corp_id, self._owner, wanted)
         self._log.advance(conn, self._corp_id, self._owner, events[-1][0])
         return len(events)
 

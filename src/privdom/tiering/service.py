@@ -15,7 +15,7 @@ from privdom.errors import UsageError
 from privdom.events import CustomerMoved, EventLog, FollowAdded, TierChanged
 from privdom.mirror import CorpTag, customers, facts, set_facts, tables, tag_ids
 from privdom.mirror.writes import current_generation, put
-from privdom.outbox import DesiredTags
+from privdom.outbox import AsyncDesiredTags
 from privdom.store import Store, sql
 from privdom.tiering.report import Distribution, TierChange, TierReport
 from privdom.tiering.rules import TierScheme, evaluate
@@ -60,7 +60,7 @@ class AsyncTiering:
         self._corp_id = wecom.corp_id
         self._rows = TierRows(wecom.corp_id)
         self._log = EventLog(store)
-        self._tags = DesiredTags(wecom, store)
+        self._tags = AsyncDesiredTags(wecom, store)
 
     async def save(self, scheme: TierScheme) -> int:
         """
@@ -192,7 +192,7 @@ class AsyncTiering:
             for tag_id, present in ((old, False), (new, True))
             if tag_id is not None
         ]
-        self._tags.want(conn, self._corp_id, f"tiering:{scheme_id}", sorted(wanted))
+        self._tags.want(conn, self._corp_id, f"tiering:{scheme_id}", wanted)
 
     def _tag_ids(self, conn: Connection, scheme: TierScheme) -> dict[str, str]:
         """Return the tag id of each tier that has a tag."""
