@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 import yaml
 
 from privdom.sandbox import Fault, RemoteSandbox, Sandbox, crypto
-from tests.sandbox.conftest import staffed
+from tests.sandbox.conftest import sign_in, staffed
 
 
 class Receiver:
@@ -186,6 +187,27 @@ def test_faults() -> None:
     assert 2 == len(receiver.seen)
     assert receiver.seen[0] == receiver.seen[1]
     assert receiver.raw[0] != receiver.raw[1]
+
+
+def test_receiver_calls_back() -> None:
+    """A receiver may call the API, and welcome the customer, while it is being told."""
+    box, receiver = _box()
+    told: list[int] = []
+    with httpx.Client(transport=box.transport, base_url="https://wecom") as client:
+        api = sign_in(box, client)
+
+        def welcome(params: dict[str, str], body: bytes) -> int:
+            receiver(params, body)
+            code = receiver.seen[-1]["WelcomeCode"]
+            told.append(api.post("send_welcome_msg", welcome_code=code, text={"content": "hi"})["errcode"])
+            return 200
+
+        box.on_callback(welcome)
+        box.befriend("anna", box.add_customer())
+        box.deliver()
+
+    assert [0] == told
+    assert 1 == len(box.record.welcomes)
 
 
 def test_random_faults() -> None:

@@ -56,6 +56,17 @@ def test_late_acceptance(api: Api) -> None:
     ]
 
 
+def test_late_without_token(api: Api) -> None:
+    """A call that would have been turned away is not accepted later either."""
+    api.box.faults.add(Fault("late_acceptance"))
+    api.box.revoke_tokens()
+    with pytest.raises(httpx.TransportError):
+        api.add_tags("x")
+    api.box.advance(timedelta(minutes=2))
+
+    assert [] == _tag_names(sign_in(api.box, api.client))
+
+
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("kind", ["busy", "html", "truncated", "quota"])
 def test_bad_answer(api: Api, kind: FaultKind, after: bool) -> None:

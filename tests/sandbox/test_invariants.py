@@ -96,37 +96,32 @@ class Corp(RuleBasedStateMachine):
 
     @invariant()
     def delivered_once(self) -> None:
-        if hasattr(self, "box"):
-            counts = Counter((entry.msgid, entry.target) for entry in self.box.record.deliveries)
-            assert all(count == 1 for count in counts.values())
+        counts = Counter((entry.msgid, entry.target) for entry in self.box.record.deliveries)
+        assert all(count == 1 for count in counts.values())
 
     @invariant()
     def capped(self) -> None:
-        if hasattr(self, "box"):
-            china = timedelta(hours=8)
-            got = Counter((e.target, (e.at + china).date()) for e in self.box.record.deliveries if e.status == 1)
-            assert all(count == 1 for count in got.values())
+        china = timedelta(hours=8)
+        got = Counter((e.target, (e.at + china).date()) for e in self.box.record.deliveries if e.status == 1)
+        assert all(count == 1 for count in got.values())
 
     @invariant()
     def within_capacity(self) -> None:
-        if hasattr(self, "box"):
-            staff = self.box.state()["staff"]
-            assert isinstance(staff, dict)
-            assert all(member["customers"] <= CAPACITY for member in staff.values())
+        staff = self.box.state()["staff"]
+        assert isinstance(staff, dict)
+        assert all(member["customers"] <= CAPACITY for member in staff.values())
 
     @invariant()
     def welcomed_once(self) -> None:
-        if hasattr(self, "box"):
-            used = [entry.welcome_code for entry in self.box.record.welcomes]
-            assert len(used) == len(set(used))
+        used = [entry.welcome_code for entry in self.box.record.welcomes]
+        assert len(used) == len(set(used))
 
     @invariant()
     def one_transfer_at_a_time(self) -> None:
-        if hasattr(self, "box"):
-            transfers = self.box.state()["transfers"]
-            assert isinstance(transfers, list)
-            waiting = [t["external_userid"] for t in transfers if t["status"] == 2]
-            assert len(waiting) == len(set(waiting))
+        transfers = self.box.state()["transfers"]
+        assert isinstance(transfers, list)
+        waiting = [t["external_userid"] for t in transfers if t["status"] == 2]
+        assert len(waiting) == len(set(waiting))
 
     def teardown(self) -> None:
         if hasattr(self, "client"):

@@ -105,7 +105,7 @@ class Router:
         outcome = None
         if fault is None or fault.changes:
             outcome = self._outcome(request, call, crowded)
-        elif fault.kind == "late_acceptance":
+        elif fault.kind == "late_acceptance" and self._turned_away(request, crowded) is None:
             when = world.now + timedelta(seconds=fault.delay)
             key = f"3:late:{digest(world.seed, path, text)}"
             world.agenda.book(when, key, lambda: self._late(request, call))
@@ -123,6 +123,10 @@ class Router:
         self._world.record.calls.append(entry)
 
     def _outcome(self, request: Request, call: Call, crowded: WeComError | None) -> _Outcome:
+        error = self._turned_away(request, crowded)
+        return self._handled(request, call) if error is None else self._refusal(request, error)
+
+    def _turned_away(self, request: Request, crowded: WeComError | None) -> WeComError | None:
         rules = self._world.rules
         try:
             if request.path != GETTOKEN.path:
@@ -133,8 +137,8 @@ class Router:
             if crowded is not None:
                 raise crowded
         except WeComError as e:
-            return self._refusal(request, e)
-        return self._handled(request, call)
+            return e
+        return None
 
     def _handled(self, request: Request, call: Call) -> _Outcome:
         try:

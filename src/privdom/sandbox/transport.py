@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 from collections.abc import Callable
@@ -44,7 +43,7 @@ class SandboxTransport(httpx.MockTransport):
         return _response(reply, request)
 
     def __repr__(self) -> str:
-        return f"<SandboxTransport in {threading.current_thread().name}>"
+        return "<SandboxTransport>"
 
 
 def _read(request: httpx.Request) -> Request:
