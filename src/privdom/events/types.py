@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, TypeAlias, cast, get_args
 
 import attrs
 
@@ -36,15 +36,6 @@ __all__ = [
     "dump",
     "load",
 ]
-
-
-class DomainEvent(Protocol):
-    """Anything with a kind that `dump` can turn into JSON: the classes of this module."""
-
-    @property
-    def kind(self) -> str:
-        """The name it is stored and asked for by."""
-        ...
 
 
 @attrs.frozen
@@ -200,24 +191,25 @@ class UnknownDomainEvent:
     data: Mapping[str, Any]
 
 
-_BY_KIND: dict[str, type[Any]] = {
-    cls.kind: cls
-    for cls in (
-        FollowAdded,
-        FollowRemoved,
-        CustomerMoved,
-        TransferRefused,
-        TransferFailed,
-        TierChanged,
-        PointsCrossed,
-        UnitSettled,
-        JourneyEntered,
-        JourneyLeft,
-        StepSent,
-        CodeScanned,
-        WaveFinished,
-    )
-}
+DomainEvent: TypeAlias = (
+    FollowAdded
+    | FollowRemoved
+    | CustomerMoved
+    | TransferRefused
+    | TransferFailed
+    | TierChanged
+    | PointsCrossed
+    | UnitSettled
+    | JourneyEntered
+    | JourneyLeft
+    | StepSent
+    | CodeScanned
+    | WaveFinished
+    | UnknownDomainEvent
+)
+"""Any of the events; ``kind`` is the name that it is stored and asked for by."""
+
+_BY_KIND: dict[str, type[Any]] = {cls.kind: cls for cls in get_args(DomainEvent) if cls is not UnknownDomainEvent}
 
 
 def _moment(value: Any, _: object) -> datetime:
