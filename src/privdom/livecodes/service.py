@@ -1,0 +1,388 @@
+"""The service of live codes: makes them once, keeps the right staff behind them, and counts who comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from logging import getLogger
+from typing import TypeVar
+
+import attrs
+
+from sqlalchemy import Connection
+
+from privdom._port import Blocking, blocking, core_of
+from privdom.errors import PrivdomError, UsageError
+from privdom.events import CodeScanned, EventLog, FollowRemoved, Handler, UnitSettled
+from privdom.livecodes.handlers import CodeHandler, WelcomeHandler
+from privdom.livecodes.report import ChannelDay, CodeStatus, Creation, RefreshReport, WelcomeOutcome
+from privdom.livecodes.rules import ChannelCode, Desired, desired_staff, local_day
+from privdom.livecodes.store import CodeRows, CodeTarget, SavedCode, Scan
+from privdom.mirror import facts, set_facts
+from privdom.outbox import CONTACT_WAY, AsyncOutbox, DesiredTags, Outbox, UnitState
+from privdom.store import Store
+from privdom.wecom.client import AsyncWeCom, WeCom
+from privdom.wecom.codes import ContactWayType, ContactWayUpdate, CreatedContactWay, NewContactWay
+from privdom.wecom.wire import loads, structure
+
+
+__all__ = ["AsyncLiveCodes", "LiveCodes"]
+
+R = TypeVar("R")
+
+_CONSUMER = "livecodes"
+_OWNER = "livecodes:"
+_REMARK_CHARS = 18
+_PUSHES_IN_FLIGHT = 4
+_PAGE = 100
+# Longer than a push can take, so that nobody else starts on the code meanwhile.
+_LEASE = timedelta(minutes=5)
+_RETRY_FIRST, _RETRY_MOST = timedelta(seconds=10), timedelta(hours=1)
+_NOBODY = "nobody may take customers now: the staff of before remain"
+
+_log = getLogger("privdom.livecodes")
+
+
+@attrs.frozen
+class _Push:
+    saved: SavedCode
+    target: CodeTarget
+    due_at: datetime | None
+    problem: str | None = None
+
+
+class AsyncLiveCodes:
+    """
+    The channel codes of one corp.
+
+    A code is made once and lives as long as it is printed somewhere; only the staff
+    behind it change. Nothing runs by itself: call `refresh` from a loop or a
+    queue, `next_at` says when, and let a `privdom.events.Dispatcher` work ``handlers``.
+
+    Args:
+        wecom: The corp.
+        store: The database.
+        outbox: Makes the codes; its ``tick`` is yours to call.
+        welcome_pause: Seconds between two tries of a welcome message.
+    """
+
+    def __init__(self, wecom: AsyncWeCom, store: Store, outbox: AsyncOutbox, *, welcome_pause: float = 0.5) -> None:
+        self._wecom = wecom
+        self._port = wecom.port
+        self._corp_id = wecom.corp_id
+        self._store = store
+        self._outbox = outbox
+        self._rows = CodeRows(wecom.corp_id)
+        self._tags = DesiredTags(wecom, store)
+        self._log = EventLog(store)
+        self._handlers: tuple[Handler, Handler] = (
+            WelcomeHandler(wecom, store, self._rows, pause=welcome_pause),
+            CodeHandler(self._rows, self._record, self._want_tags),
+        )
+
+    @property
+    def handlers(self) -> tuple[Handler, Handler]:
+        """The handlers for a dispatcher: welcome messages, which belong first, and all else."""
+        return self._handlers
+
+    async def create(self, code: ChannelCode) -> None:
+        """
+        Store *code* and have the outbox make it, once; creating the same again changes nothing.
+
+        A code that WeCom refused is made again with what *code* says now.
+
+        Raises:
+            UsageError: There is a code of this id that differs (`change` it), or a tag is not in the mirror.
+        """
+
+        def work(conn: Connection) -> None:
+            now = self._port.now()
+            tags = self._rows.resolve_tags(conn, code.tags)
+            # A new code cannot be empty: if nobody is on duty, its own staff begin.
+            desired = self._desired(conn, code, now)
+            target = CodeTarget(desired.staff or code.staff, code.auto_accept)
+            if self._rows.insert(conn, code, tags, target):
+                self._plan(conn, code, 1, target)
+                return
+            saved = self._rows.find(conn, code.id)
+            assert saved is not None
+            if saved.creation in {Creation.REFUSED, Creation.DROPPED}:
+                self._rows.change(conn, code, tags, now)
+                self._rows.recreate(conn, code.id, saved.attempt + 1, target)
+                self._plan(conn, code, saved.attempt + 1, target)
+            elif saved.code != code:
+                msg = f"there is a code {code.id!r} that differs: use change(), or another id"
+                raise UsageError(msg)
+
+        await self._write(work)
+
+    async def change(self, code: ChannelCode) -> None:
+        """
+        Give the code of this id another definition; printed codes stay valid, the next `refresh` tells WeCom.
+
+        Raises:
+            UsageError: There is no code of this id, or a tag is not in the mirror.
+        """
+
+        def work(conn: Connection) -> None:
+            self._find(conn, code.id)
+            self._rows.change(conn, code, self._rows.resolve_tags(conn, code.tags), self._port.now())
+
+        await self._write(work)
+
+    async def switch_off(self, *staff: str) -> None:
+        """Let *staff* take no customers by any code until they are switched on."""
+        await self._switch(staff, on=False)
+
+    async def switch_on(self, *staff: str) -> None:
+        """Let *staff* take customers again."""
+        await self._switch(staff, on=True)
+
+    async def codes(self) -> tuple[CodeStatus, ...]:
+        """Return all codes and where they stand, by id."""
+        return await self._read(self._rows.statuses)
+
+    async def get(self, code_id: str) -> CodeStatus:
+        """
+        Return one code and where it stands.
+
+        Raises:
+            UsageError: There is none.
+        """
+        for status in await self.codes():
+            if status.code.id == code_id:
+                return status
+        msg = f"there is no code {code_id!r}"
+        raise UsageError(msg)
+
+    async def report(self, start: date | None = None, end: date | None = None) -> tuple[ChannelDay, ...]:
+        """Return how many customers each channel brought on each day, from *start* to *end*, both included."""
+        return await self._read(lambda conn: self._rows.channel_days(conn, start, end))
+
+    async def welcomes(self, code_id: str) -> dict[WelcomeOutcome, int]:
+        """Return how many welcome messages of a code came to which end."""
+        found = await self._read(lambda conn: self._rows.welcomes(conn, code_id))
+        return {WelcomeOutcome(outcome): count for outcome, count in found.items()}
+
+    async def settle(self) -> int:
+        """Take in what the outbox and the mirror have told since; return how many events. `refresh` does it too."""
+
+        def work() -> int:
+            with self._log.batch(self._corp_id, _CONSUMER, [UnitSettled.kind, FollowRemoved.kind]) as batch:
+                for _, event in batch.events:
+                    match event:
+                        case UnitSettled(unit_id=unit_id, owner=owner) if owner.startswith(_OWNER):
+                            self._unit_settled(batch.connection, owner.removeprefix(_OWNER), unit_id)
+                        case FollowRemoved(staff_userid=staff, external_userid=customer, at=at):
+                            self._rows.end_scans(batch.connection, staff, customer, at)
+                        case _:
+                            pass
+                return len(batch.events)
+
+        total = 0
+        while count := await self._store.offload(self._port, work):
+            total += count
+        return total
+
+    async def refresh(self) -> RefreshReport:
+        """
+        Put the right staff behind every code whose answer may have changed, telling WeCom only differences.
+
+        A code whose call fails is tried again later, and holds up no other. Safe to be called at any time, also
+        several times at once.
+        """
+        await self.settle()
+        total = RefreshReport()
+        while True:
+            found, report, pushes = await self._write(self._look)
+            if not found:
+                return total
+            total += report
+            async for push, error in self._port.map(self._push, pushes, _PUSHES_IN_FLIGHT):
+                total += RefreshReport(failed=(push.saved.code.id,)) if error else RefreshReport((push.saved.code.id,))
+
+    async def next_at(self) -> datetime | None:
+        """Return when `refresh` has something to do by the clock, None if never; it may be past."""
+        return await self._read(self._rows.next_due)
+
+    async def reconcile(self) -> int:
+        """
+        Count and tag customers who came by a code while callbacks were lost; return how many.
+
+        Call it after a full sync of the mirror: the relations there tell their code.
+        """
+        await self.settle()
+        total = 0
+        after = ("", "")
+
+        def work(conn: Connection) -> tuple[int, tuple[str, str] | None]:
+            scans = self._rows.uncounted(conn, _PAGE, after)
+            counted = 0
+            for scan in scans:
+                saved = self._rows.find(conn, scan.code_id)
+                if saved is not None and self._record(conn, saved, scan):
+                    self._want_tags(conn, saved, scan)
+                    counted += 1
+            return counted, (scans[-1].staff_userid, scans[-1].external_userid) if scans else None
+
+        while True:
+            counted, last = await self._write(work)
+            total += counted
+            if last is None:
+                return total
+            after = last
+
+    # Inside a transaction.
+
+    def _plan(self, conn: Connection, code: ChannelCode, attempt: int, target: CodeTarget) -> None:
+        way = NewContactWay(
+            type=ContactWayType.MULTIPLE,
+            remark=code.channel[:_REMARK_CHARS],
+            skip_verify=target.skip_verify,
+            state=code.id,
+            user=target.user,
+        )
+        # Planned under the same id again, a unit stays as it is: no code is made twice.
+        unit_id = "code-" + sha256(f"{self._corp_id}/{code.id}/{attempt}".encode()).hexdigest()[:32]
+        self._outbox.plan(conn, CONTACT_WAY, way, owner=_OWNER + code.id, unit_id=unit_id)
+
+    def _unit_settled(self, conn: Connection, code_id: str, unit_id: str) -> None:
+        unit = self._outbox.unit(conn, unit_id)
+        if unit.state is UnitState.CONFIRMED:
+            made = structure(loads((unit.answer or "").encode()), CreatedContactWay)
+            self._rows.created(conn, code_id, made.config_id, made.qr_code, self._port.now())
+        elif unit.state.settled:
+            self._rows.not_created(conn, code_id, Creation(unit.state.value), unit.reason or "")
+
+    def _desired(self, conn: Connection, code: ChannelCode, now: datetime) -> Desired:
+        counts = self._rows.counts(conn, code.id, local_day(now, code.zone))
+        return desired_staff(code, now, counts, self._rows.switched_off(conn))
+
+    def _look(self, conn: Connection) -> tuple[int, RefreshReport, tuple[_Push, ...]]:
+        now = self._port.now()
+        due = self._rows.take_due(conn, now, _PAGE)
+        report = RefreshReport()
+        pushes: list[_Push] = []
+        for saved in due:
+            code, known = saved.code, saved.acknowledged
+            desired = self._desired(conn, code, now)
+            problem = None
+            staff = desired.staff
+            if not staff:
+                # WeCom refuses an empty code, and a customer who scans it would find nobody.
+                _log.warning("code %s: %s", code.id, _NOBODY)
+                problem = _NOBODY
+                staff = known.user if known else code.staff
+                report += RefreshReport(kept=(code.id,))
+            target = CodeTarget(staff, code.auto_accept)
+            if known == target:
+                self._rows.keep(conn, code.id, desired.next_change_at, problem)
+                report += RefreshReport(unchanged=() if problem else (code.id,))
+            else:
+                self._rows.pushing(conn, code.id, now + _LEASE)
+                pushes.append(_Push(saved, target, desired.next_change_at, problem))
+        return len(due), report, tuple(pushes)
+
+    def _record(self, conn: Connection, saved: SavedCode, scan: Scan) -> bool:
+        """Count a scan once, and tell of it."""
+        code = saved.code
+        if not self._rows.add_scan(conn, scan, code.zone):
+            return False
+        now = self._port.now()
+        today = local_day(now, code.zone)
+        if code.daily_add_cap is not None and local_day(scan.at, code.zone) == today:
+            counts = self._rows.counts(conn, code.id, today)
+            if counts.get(scan.staff_userid, 0) >= code.daily_add_cap:
+                self._rows.wake(conn, now, code.id)
+        customer = {scan.external_userid: code.channel}
+        set_facts(conn, self._corp_id, "channel", customer, scan.at)
+        # Where a customer came from first is where they come from.
+        if not facts(conn, self._corp_id, ["source"], [scan.external_userid]):
+            set_facts(conn, self._corp_id, "source", customer, scan.at)
+        told = CodeScanned(code.id, code.channel, scan.staff_userid, scan.external_userid, scan.at)
+        self._log.append(conn, self._corp_id, told)
+        return True
+
+    def _want_tags(self, conn: Connection, saved: SavedCode, scan: Scan) -> None:
+        wanted = [(scan.staff_userid, scan.external_userid, tag_id, True) for tag_id in saved.tag_ids]
+        self._tags.want(conn, self._corp_id, _OWNER + saved.code.id, wanted)
+
+    def _find(self, conn: Connection, code_id: str) -> SavedCode:
+        saved = self._rows.find(conn, code_id)
+        if saved is None:
+            msg = f"there is no code {code_id!r}: create it first"
+            raise UsageError(msg)
+        return saved
+
+    # Outside.
+
+    async def _push(self, push: _Push) -> tuple[_Push, bool]:
+        saved, target = push.saved, push.target
+        known = saved.acknowledged
+        assert saved.config_id is not None
+        change = ContactWayUpdate(
+            saved.config_id,
+            user=target.user if known is None or known.user != target.user else None,
+            skip_verify=target.skip_verify if known is None or known.skip_verify != target.skip_verify else None,
+        )
+        try:
+            await self._wecom.codes.update(change)
+        except PrivdomError as e:
+            problem = str(e)
+            _log.warning("code %s: %s", saved.code.id, type(e).__name__)
+            retry_at = self._port.now() + min(_RETRY_FIRST * (1 << min(saved.failures, 12)), _RETRY_MOST)
+            await self._write(lambda conn: self._rows.push_failed(conn, saved, retry_at, problem))
+            return push, True
+        await self._write(lambda conn: self._rows.pushed(conn, saved, target, push.due_at, push.problem))
+        return push, False
+
+    async def _switch(self, staff: tuple[str, ...], *, on: bool) -> None:
+        def work(conn: Connection) -> None:
+            now = self._port.now()
+            self._rows.switch(conn, staff, now, on=on)
+            self._rows.wake(conn, now)
+
+        await self._write(work)
+
+    async def _write(self, fn: Callable[[Connection], R]) -> R:
+        def work() -> R:
+            with self._store.begin() as conn:
+                return fn(conn)
+
+        return await self._store.offload(self._port, work)
+
+    async def _read(self, fn: Callable[[Connection], R]) -> R:
+        def work() -> R:
+            with self._store.read() as conn:
+                return fn(conn)
+
+        return await self._store.offload(self._port, work)
+
+    def __repr__(self) -> str:
+        return f"<AsyncLiveCodes of {self._corp_id}>"
+
+
+class LiveCodes(Blocking[AsyncLiveCodes]):
+    """The channel codes of one corp, blocking; see `AsyncLiveCodes`."""
+
+    def __init__(self, wecom: WeCom, store: Store, outbox: Outbox, *, welcome_pause: float = 0.5) -> None:
+        super().__init__(AsyncLiveCodes(core_of(wecom), store, core_of(outbox), welcome_pause=welcome_pause))
+
+    @property
+    def handlers(self) -> tuple[Handler, Handler]:
+        """The handlers for a dispatcher: welcome messages, which belong first, and all else."""
+        return self._core.handlers
+
+    create = blocking(AsyncLiveCodes.create)
+    change = blocking(AsyncLiveCodes.change)
+    switch_off = blocking(AsyncLiveCodes.switch_off)
+    switch_on = blocking(AsyncLiveCodes.switch_on)
+    codes = blocking(AsyncLiveCodes.codes)
+    get = blocking(AsyncLiveCodes.get)
+    report = blocking(AsyncLiveCodes.report)
+    welcomes = blocking(AsyncLiveCodes.welcomes)
+    settle = blocking(AsyncLiveCodes.settle)
+    refresh = blocking(AsyncLiveCodes.refresh)
+    next_at = blocking(AsyncLiveCodes.next_at)
+    reconcile = blocking(AsyncLiveCodes.reconcile)
