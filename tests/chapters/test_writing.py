@@ -120,7 +120,7 @@ def test_codes_are_made_listed_changed_and_scanned(corp: Corp) -> None:
     assert (("chen",), False, "door") == (after.user, after.skip_verify, after.state)
     assert made.qr_code == after.qr_code != ""
     assert [made.config_id] == listed == [way.config_id for way in page.contact_way]
-    assert "chen" == corp.box.scan(made.config_id).userid
+    assert "chen" == corp.box.scan(made.config_id).staff_userid
 
 
 def test_a_transfer_is_started_and_followed(corp: Corp) -> None:

@@ -1,0 +1,87 @@
+"""User code of the chapters, which mypy and pyright must understand; it is read, not run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from datetime import datetime
+from typing import assert_type
+
+from privdom.wecom import (
+    AddWay,
+    AsyncWeCom,
+    BatchPage,
+    ChatType,
+    ContactFollow,
+    ContactWay,
+    ContactWayUpdate,
+    CreatedContactWay,
+    CustomerPage,
+    FollowUser,
+    GroupChat,
+    GroupPage,
+    GroupSummary,
+    Link,
+    MessageCreated,
+    MessageRecord,
+    MessageTask,
+    NewContactWay,
+    NewMessage,
+    SendResult,
+    Staff,
+    TagGroup,
+    Text,
+    TransferRecord,
+    TransferStarted,
+    TransferStatus,
+    WeCom,
+)
+
+
+def blocking(wecom: WeCom, start: datetime, end: datetime) -> None:
+    assert_type(wecom.staff.get("a"), Staff)
+    assert_type(wecom.staff.list(1, fetch_child=True), tuple[Staff, ...])
+    assert_type(wecom.staff.serving(), tuple[str, ...])
+    assert_type(wecom.contacts.list("a"), tuple[str, ...])
+    assert_type(wecom.contacts.get("wm1", cursor="c"), CustomerPage)
+    assert_type(wecom.contacts.followers("wm1"), Iterator[FollowUser])
+    assert_type(wecom.contacts.batch(["a"], limit=3), BatchPage)
+    assert_type(wecom.contacts.batch_pages(("a",)), Iterator[BatchPage])
+    assert_type(wecom.contacts.each(["a"]), Iterator[ContactFollow])
+    assert_type(wecom.tags.list(), tuple[TagGroup, ...])
+    assert_type(wecom.tags.add(["x"], group_name="g"), TagGroup)
+    assert_type(wecom.groups.list(owners=["a"]), GroupPage)
+    assert_type(wecom.groups.each(), Iterator[GroupSummary])
+    assert_type(wecom.groups.get("wr1", need_name=True), GroupChat)
+    assert_type(wecom.codes.add(NewContactWay(type=1, user=["a"])), CreatedContactWay)
+    assert_type(wecom.codes.get("c"), ContactWay)
+    assert_type(wecom.codes.each(start=start, end=end), Iterator[str])
+    wecom.codes.update(ContactWayUpdate("c", user=["a", "b"]))
+    assert_type(wecom.transfers.start("a", "b", ["wm1"]), TransferStarted)
+    assert_type(wecom.transfers.each_result("a", "b"), Iterator[TransferRecord])
+    message = NewMessage(text="hi", attachments=[Link("t", "u")], external_userid=["wm1"], chat_type="single")
+    assert_type(message.text, Text | None)
+    assert_type(message.external_userid, tuple[str, ...])
+    assert_type(message.chat_type, ChatType)
+    assert_type(wecom.messages.add(message), MessageCreated)
+    assert_type(wecom.messages.each("single", start, end), Iterator[MessageRecord])
+    assert_type(wecom.messages.each_task("m"), Iterator[MessageTask])
+    assert_type(wecom.messages.each_result("m", "a"), Iterator[SendResult])
+    wecom.messages.welcome("code", text="hi", attachments=[Link("t", "u")])
+    for contact in wecom.contacts.each(["a"]):
+        assert_type(contact.follow_info.add_way, AddWay)
+        assert_type(contact.follow_info.createtime, datetime | None)
+        assert_type(contact.external_contact.name, str)
+
+
+async def awaited(wecom: AsyncWeCom) -> None:
+    assert_type(await wecom.staff.get("a"), Staff)
+    assert_type(wecom.contacts.each(["a"]), AsyncGenerator[ContactFollow, None])
+    async for record in wecom.transfers.each_result("a", "b"):
+        assert_type(record.status, TransferStatus)
+        assert_type(record.takeover_time, datetime | None)
+
+
+def mistakes(wecom: WeCom) -> None:
+    wecom.contacts.get(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    wecom.tags.list(tags=["x"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    NewContactWay()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
