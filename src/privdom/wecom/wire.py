@@ -211,7 +211,11 @@ def tell_apart(union: Any, tag: str, kinds: tuple[type[Any], ...], other: Callab
 
     def tag_tells_kind(value: Any) -> dict[str, Any]:
         kind = getattr(value, tag)
-        return {tag: kind, kind: converter.unstructure(value)} if isinstance(value, kinds) else {tag: kind, **value.content}
+        return (
+            {tag: kind, kind: converter.unstructure(value)}
+            if isinstance(value, kinds)
+            else {tag: kind, **value.content}
+        )
 
     converter.register_structure_hook(union, kind_told_by_tag)
     converter.register_unstructure_hook(union, tag_tells_kind)
