@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from privdom.errors import UsageError
+from privdom.errors import StoreError, UsageError
 from privdom.store.engine import DIALECTS, make_engine
 from privdom.store.schema import metadata, prepare, restore_path, rough_count, use_schema
 
@@ -51,6 +52,7 @@ class Store:
         self._engine = url if isinstance(url, Engine) else make_engine(url)
         self._schema = schema
         self._prepared = 0
+        self._dropped: list[object] = []
         self._pid = os.getpid()
         if self._engine.dialect.name not in DIALECTS or self._engine.dialect.is_async:
             driver = f"{self._engine.dialect.name}+{self._engine.dialect.driver}"
@@ -88,7 +90,7 @@ class Store:
             StoreError: A newer release of this library wrote the database.
         """
         self._ready()
-        with self._engine.connect() as conn, conn.begin():
+        with self._connect() as conn, conn.begin():
             self._start(conn, "BEGIN IMMEDIATE")
             yield conn
 
@@ -97,11 +99,11 @@ class Store:
         """Open a transaction that can only read; the database refuses writes."""
         self._ready()
         if self.dialect == "postgresql":
-            with self._engine.connect().execution_options(postgresql_readonly=True) as conn:
+            with self._connect().execution_options(postgresql_readonly=True) as conn:
                 self._start(conn, "")
                 yield conn
             return
-        with self._engine.connect() as conn:
+        with self._connect() as conn:
             self._start(conn, "BEGIN")
             conn.exec_driver_sql("PRAGMA query_only = ON")
             try:
@@ -114,7 +116,8 @@ class Store:
         Return a store that works inside a transaction of yours.
 
         Its begin() and read() hand out *connection* (of a Session, the connection
-        that it uses), and never commit nor roll back: that is up to you.
+        that it uses), and never commit nor roll back: that is up to you. On
+        PostgreSQL it should be READ COMMITTED, as it is by default.
         """
         return _JoinedStore(self, connection)
 
@@ -129,16 +132,28 @@ class Store:
 
     def _ready(self) -> None:
         if self._pid != os.getpid():
-            # The parent still uses these connections: forgotten, never shut down.
+            # The parent still uses these connections: kept, never shut down.
+            self._dropped.append(self._engine.pool)
             self._engine.dispose(close=False)
             self._prepared, self._pid = 0, os.getpid()
         if not self.is_prepared:
-            with self._engine.connect() as conn, conn.begin():
+            with self._connect() as conn, conn.begin():
                 self._start(conn, "BEGIN IMMEDIATE")
                 prepared = prepare(conn, self._schema)
             self._prepared = prepared
 
+    def _connect(self) -> Connection:
+        try:
+            conn = self._engine.connect()
+        except PoolTimeout as e:
+            msg = "no connection got free: end one transaction before you begin another in the same thread"
+            raise StoreError(msg) from e
+        # What waits for a lock must then see what the other one wrote.
+        return conn.execution_options(isolation_level="READ COMMITTED") if self.dialect == "postgresql" else conn
+
     def _start(self, conn: Connection, begin: str) -> None:
+        if not conn.in_transaction():
+            conn.begin()
         if self.dialect == "sqlite":
             connection: sqlite3.Connection = conn.connection.dbapi_connection  # type: ignore[assignment]
             # pysqlite begins late and without a lock, or not at all if its isolation level is None; an engine of
@@ -210,6 +225,8 @@ class _JoinedStore(Store):
                 f"this connection is to {conn.dialect.name}, the store to {self.dialect}: join one of the same database"
             )
             raise UsageError(msg)
+        if not conn.in_transaction():
+            conn.begin()
         if self.dialect == "sqlite":
             if not connection.in_transaction:
                 conn.exec_driver_sql(begin)

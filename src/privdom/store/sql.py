@@ -52,7 +52,9 @@ def insert_ignore(conn: Connection, table: Table, rows: Sequence[Mapping[str, An
     """Insert those of *rows* that break no unique constraint; return how many they are."""
     if not rows:
         return 0
-    return conn.execute(_insert(conn, table).on_conflict_do_nothing(), rows).rowcount
+    statement = _insert(conn, table).on_conflict_do_nothing()
+    # Without the option the cursor of an INSERT is closed before it is asked.
+    return conn.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def _insert(conn: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
