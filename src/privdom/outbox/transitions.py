@@ -59,7 +59,7 @@ _OPEN = [UnitState.READY, *_IN_FLIGHT]
 
 
 def _unit(row: Row[Any]) -> Unit:
-    values: dict[str, Any] = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    values: dict[str, Any] = dict(row._mapping)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its public name
     values["state"], values["policy"] = UnitState(values["state"]), Policy(values["policy"])
     return Unit(**values)
 

@@ -137,7 +137,7 @@ def want(
             statement = statement.on_conflict_do_update(
                 index_elements=_WISH_KEYS,
                 set_={"wanted": True, "state": WishState.PENDING, "code": None},
-                where=or_(~wish.c.wanted, wish.c.state.in_(_SETTLED_BADLY)),
+                where=or_(~wish.c.wanted, *(wish.c.state == state for state in _SETTLED_BADLY)),
             )
             returned = conn.execute(statement.returning(wish.c.staff, wish.c.customer), rows)
             touched.update((row.staff, row.customer) for row in returned)
@@ -188,7 +188,7 @@ def move(conn: Connection, corp_id: str, customer: str, handover: str, takeover:
     return len(rows)
 
 
-def claim(conn: Connection, corp_id: str, *, now: datetime, lease: timedelta, limit: int) -> list[Row[Any]]:
+def claim(conn: Connection, corp_id: str, *, now: datetime, lease: timedelta, limit: int) -> Sequence[Row[Any]]:
     """Take relations that are due; nobody else gets them before the lease ends."""
     query = (
         select(push.c.staff, push.c.customer)
@@ -207,7 +207,7 @@ def claim(conn: Connection, corp_id: str, *, now: datetime, lease: timedelta, li
         .values(fence=push.c.fence + 1, due_at=now + lease)
         .returning(push.c.staff, push.c.customer, push.c.fence, push.c.changes, push.c.attempt)
     )
-    return list(claimed)
+    return claimed.all()
 
 
 def take(conn: Connection, corp_id: str, claimed: Sequence[Row[Any]]) -> list[Task]:
