@@ -15,7 +15,8 @@ import pytest
 from privdom._port import Port
 from privdom.errors import UsageError
 from privdom.events import CustomerMoved, EventLog, FollowAdded, TierChanged
-from privdom.mirror import facts, set_facts
+from privdom.mirror import AsyncMirror, facts, follows, set_facts, tag_ids
+from privdom.outbox import AsyncDesiredTags
 from privdom.sandbox import Sandbox
 from privdom.store import Store, sql
 from privdom.tiering import AsyncTiering, Tier, TierChange, Tiering, TierReport, TierRule
@@ -423,3 +424,33 @@ class TestEnsureTags:
             return await tiering.ensure_tags("value")
 
         assert () == do(store, scenario)
+
+
+class TestWholeWay:
+    def test_tags_arrive(self, store: Store, on_port: OnPort) -> None:
+        """From a synced corp to tags that stand in WeCom: each relation wears the tag of its customer's tier."""
+        box = Sandbox()
+        box.populate(staff=2, customers=10, groups=0)
+
+        async def scenario(port: Port) -> None:
+            wecom = AsyncWeCom.on(port, box.corp_id, box.secret)
+            mirror, tiering = AsyncMirror(wecom, store), AsyncTiering(wecom, store)
+            await mirror.sync()
+            await tiering.save(scheme())
+            await tiering.ensure_tags("value")
+            with store.begin() as conn:
+                known = sorted({one.external_userid for one in follows(conn, box.corp_id)})
+                set_facts(conn, box.corp_id, "points.points", dict.fromkeys(known[:4], 100), port.now())
+                set_facts(conn, box.corp_id, "orders", dict.fromkeys(known[:2], 2), port.now())
+            await tiering.sweep("value")
+            tags = AsyncDesiredTags(wecom, store)
+            while await tags.push():
+                pass
+            await mirror.sync()
+            with store.read() as conn:
+                ids = tag_ids(conn, box.corp_id, [f"客户分层/{name}" for name in TAGS])
+                a, b, c = ids.values()
+                worn = {one.external_userid: set(one.tag_ids) & {a, b, c} for one in follows(conn, box.corp_id)}
+            assert worn == {who: {a} if i < 2 else {b} if i < 4 else set() for i, who in enumerate(known)}
+
+        on_port(scenario, transport=box.transport, clock=box.clock)
