@@ -210,7 +210,7 @@ def test_sqlite_is_durable(tmp_path: Path) -> None:
 
     assert 2 == full
     assert 1 == keys
-    assert ("wal" if wal_is_safe(sqlite3.sqlite_version_info) else "delete") == mode
+    assert ("wal" if wal_is_safe(sqlite3.sqlite_version_info) else "truncate") == mode
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_a_database_in_another_journal_mode_is_switched(tmp_path: Path, monkeypa
         free = conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()
 
     assert "wal" == held
-    assert "delete" == free
+    assert "truncate" == free
 
 
 def test_a_forked_child_opens_connections_of_its_own(store: Store) -> None:
