@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -16,7 +16,7 @@ __all__ = ["listening"]
 
 
 @contextmanager
-def listening(callbacks: Callbacks) -> Iterator[str]:
+def listening(callbacks: Callbacks) -> Generator[str, None, None]:
     """Take callbacks in while the block runs; gives the address to tell WeCom."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -25,16 +25,20 @@ def listening(callbacks: Callbacks) -> Iterator[str]:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
-            self._answer(lambda query: callbacks.handle_get(query))
+            self._answer(callbacks.handle_get)
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self._answer(lambda query: callbacks.handle_post(query, body) and "")
 
-        def _answer(self, handle: object) -> None:
-            assert callable(handle)
+            def keep(query: dict[str, str]) -> str:
+                callbacks.handle_post(query, body)
+                return ""
+
+            self._answer(keep)
+
+        def _answer(self, handle: Callable[[dict[str, str]], str]) -> None:
             try:
-                status, text = 200, str(handle(dict(parse_qsl(urlsplit(self.path).query))))
+                status, text = 200, handle(dict(parse_qsl(urlsplit(self.path).query)))
             except CallbackError:
                 status, text = 403, ""
             payload = text.encode()
@@ -43,7 +47,7 @@ def listening(callbacks: Callbacks) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(payload)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """Say nothing: the URL holds the signature."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 
 import attrs
-import matplotlib
+import matplotlib as mpl
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -135,7 +135,7 @@ def _svg(figure: Figure) -> str:
         "svg.hashsalt": "privdom",  # the same input gives the same file
         "font.family": ["sans-serif"],
     }
-    with matplotlib.rc_context(settings):
+    with mpl.rc_context(settings):
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
     text = out.getvalue()
     return text[text.index("<svg") :]

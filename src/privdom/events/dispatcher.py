@@ -3,6 +3,7 @@ Hands the callbacks of the inbox to their handlers: in order, at least once.
 
 Each handler's work in the database commits together with the row that says it is
 done. What it does outside may happen twice if the process dies in between.
+Messages that are handled in one run share that transaction.
 """
 
 from __future__ import annotations
@@ -145,26 +146,45 @@ class AsyncDispatcher:
         return await self._store.offload(self._port, look)
 
     async def _in_turn(self, handler: Handler, messages: Sequence[Pending]) -> AsyncGenerator[_Outcome, None]:
+        ready: list[tuple[Pending, Write | None]] = []
         for message in messages:
-            yield await self._handle(handler, message)
+            try:
+                ready.append((message, await self._ask(handler, message)))
+            except Exception as e:  # noqa: BLE001 - whatever it is, it is kept, and others go on
+                yield _failed(handler, message, e)
+        try:
+            # A commit costs more than most writes, so all of them share one ...
+            await self._record(handler, ready)
+        except Exception:  # noqa: BLE001 - told again below, by the one that raises it
+            # ... unless one fails, and must not take the others along.
+            for message, write in ready:
+                try:
+                    await self._record(handler, [(message, write)])
+                except Exception as e:  # noqa: BLE001 - whatever it is, it is kept, and others go on
+                    yield _failed(handler, message, e)
 
     def _at_once(self, handler: Handler, messages: Sequence[Pending]) -> AsyncGenerator[_Outcome, None]:
-        return self._port.map(lambda message: self._handle(handler, message), messages, self._in_flight)
+        async def one(message: Pending) -> _Outcome:
+            try:
+                await self._record(handler, [(message, await self._ask(handler, message))])
+            except Exception as e:  # noqa: BLE001 - whatever it is, it is kept, and others go on
+                return _failed(handler, message, e)
+            return message, ""
 
-    async def _handle(self, handler: Handler, message: Pending) -> _Outcome:
-        try:
-            write = await maybe_await(handler.handle(parse_event(message.xml)))
+        return self._port.map(one, messages, self._in_flight)
 
-            def record() -> None:
-                with self._store.begin() as conn:
+    async def _ask(self, handler: Handler, message: Pending) -> Write | None:
+        return await maybe_await(handler.handle(parse_event(message.xml)))
+
+    async def _record(self, handler: Handler, done: Sequence[tuple[Pending, Write | None]]) -> None:
+        def record() -> None:
+            with self._store.begin() as conn:
+                for message, write in done:
                     if inbox.mark_handled(conn, message, handler.name, self._port.now()) and write is not None:
                         write(conn)
 
+        if done:
             await self._store.offload(self._port, record)
-        except Exception as e:  # noqa: BLE001 - whatever it is, it is kept, and others go on
-            _log.warning("%s failed on message %d: %s", handler.name, message.id, type(e).__name__)
-            return message, f"{handler.name}: {type(e).__name__}: {e}"[:_ERROR_CHARS]
-        return message, ""
 
     def __repr__(self) -> str:
         return f"<AsyncDispatcher for {self._corp_id}: {', '.join(handler.name for handler in self._handlers)}>"
@@ -187,6 +207,11 @@ class Dispatcher(Blocking[AsyncDispatcher]):
 
     run = blocking(AsyncDispatcher.run)
     next_at = blocking(AsyncDispatcher.next_at)
+
+
+def _failed(handler: Handler, message: Pending, error: Exception) -> _Outcome:
+    _log.warning("%s failed on message %d: %s", handler.name, message.id, type(error).__name__)
+    return message, f"{handler.name}: {type(error).__name__}: {error}"[:_ERROR_CHARS]
 
 
 def _check_positive(name: str, value: int) -> None:
