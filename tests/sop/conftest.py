@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.postgres import database, postgresql_server
+
 from privdom.sandbox import Sandbox
 from privdom.store import Store
-from tests.postgres import database, postgresql_server
 
 
 __all__ = ["database", "postgresql_server", "sandbox", "store"]

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from sqlalchemy import column, select, values
+from sqlalchemy import literal, select, union_all
+from tests.conftest import OnPort
+from tests.sop.world import WELCOME, World, in_world
 
 from privdom.errors import UsageError
 from privdom.events import FollowRemoved
-from privdom.mirror import facts, set_facts
+from privdom.mirror import Subjects, facts, set_facts
 from privdom.outbox import Outbox, OutboxSettings
 from privdom.outbox.gate import Gate, QuietHours, ReachCap
 from privdom.sandbox import Rules, Sandbox
@@ -18,8 +20,6 @@ from privdom.sop import Day, EnrolmentState, Journey, Journeys, Step, StepState
 from privdom.store import Store
 from privdom.wecom import WeCom
 from privdom.wecom.messages import Image, Link
-from tests.conftest import OnPort
-from tests.sop.world import WELCOME, World, in_world
 
 
 HELLO = Journey("welcome", [Step("hello", timedelta(hours=2), "感谢关注！")])
@@ -92,20 +92,21 @@ def test_enrolling_again_changes_nothing(on_port: OnPort, sandbox: Sandbox, stor
     in_world(on_port, sandbox, store, scenario)
 
 
-def test_subjects_may_be_a_select(on_port: OnPort, sandbox: Sandbox, store: Store) -> None:
-    """A Select names subjects by columns, and one that lacks a column is refused by its name."""
+def test_subjects_of_a_query(on_port: OnPort, sandbox: Sandbox, store: Store) -> None:
+    """Subjects may come from a table of the host's, as everywhere."""
 
     async def scenario(world: World) -> None:
         one, two = world.customers(2)
-        rows = values(column("owner"), column("customer"), name="mine").data([("ann", one), ("ann", two)])
-        c = rows.c
+        mine = [
+            select(literal("ann").label("staff_userid"), literal(who).label("external_userid")) for who in (one, two)
+        ]
+        subjects = Subjects.select(select(union_all(*mine).subquery()))
+        with pytest.raises(UsageError, match="there is no journey"):
+            await world.journeys.enrol("welcome", subjects)
         await world.journeys.save(HELLO)
 
-        with pytest.raises(UsageError, match="no column staff_userid"):
-            await world.journeys.enrol("welcome", select(c.owner, c.customer.label("external_userid")))
-        query = select(c.customer.label("external_userid"), c.owner.label("staff_userid"))
-
-        assert 2 == await world.journeys.enrol("welcome", query)
+        assert 2 == await world.journeys.enrol("welcome", subjects)
+        assert 0 == await world.journeys.enrol("welcome", subjects)
         assert ["ann"] == [step.staff_userid for step in await world.journeys.steps(one)]
 
     in_world(on_port, sandbox, store, scenario)
@@ -340,7 +341,9 @@ def test_capped_customers_go_on(on_port: OnPort, sandbox: Sandbox, store: Store)
 
         capped = ("capped", "held back by the reach cap")
         silent = ("capped", "on the list of those who must not be messaged")
-        assert {"x": ("sent", ""), "hello": capped, "offer": ("sent", ""), "ask": ("sent", "")} == await world.states(one)
+        assert {"x": ("sent", ""), "hello": capped, "offer": ("sent", ""), "ask": ("sent", "")} == await world.states(
+            one
+        )
         assert {"hello": silent, "offer": silent, "ask": silent} == await world.states(two)
         assert {EnrolmentState.DONE: 2} == (await world.journeys.report("welcome")).enrolments
 

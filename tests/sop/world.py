@@ -9,16 +9,16 @@ from datetime import datetime, time, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
+from tests.conftest import OnPort
 
 from privdom._port import Port
 from privdom.events import DomainEvent, EventLog
 from privdom.outbox import AsyncOutbox, OutboxSettings
 from privdom.sandbox import Sandbox
-from privdom.sop import AsyncJourneys, CollectReport, Day, Journey, Step, StepState
+from privdom.sop import AsyncJourneys, CollectReport, Day, Journey, Step
 from privdom.store import Store
 from privdom.wecom import AsyncWeCom
 from privdom.wecom.retry import Retry
-from tests.conftest import OnPort
 
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class World:
         self.sandbox = sandbox
         self.store = store
         # Faults are meant to be seen here, not repeated away in real seconds.
-        self.wecom = AsyncWeCom.on(port, sandbox.corp_id, sandbox.secret, retry=Retry(attempts=2, first_wait=0))
+        self.wecom = AsyncWeCom.on(port, sandbox.corp_id, sandbox.secret, retry=Retry(2, 0, 0, 0))
         self.outbox = AsyncOutbox(self.wecom, store, settings)
         self.journeys = AsyncJourneys(self.wecom, store, self.outbox)
 
@@ -58,12 +58,19 @@ class World:
         await self.journeys.advance()
         return await self.journeys.collect()
 
-    async def days(self, count: float, every: timedelta = timedelta(hours=1)) -> None:
+    async def days(self, count: float) -> None:
+        """Let days pass, with a turn whenever anybody has something to do."""
         end = self.sandbox.clock.now() + timedelta(days=count)
         while self.sandbox.clock.now() < end:
             await self.turn()
-            self.sandbox.advance(every)
+            await self.wait(end)
         await self.turn()
+
+    async def wait(self, end: datetime) -> None:
+        """Let time pass until anybody has something to do, at most until *end*."""
+        moments = [await self.journeys.next_at(), self.write(self.outbox.next_at), self.sandbox.next_at(), end]
+        soonest = self.sandbox.clock.now() + timedelta(minutes=10)
+        self.sandbox.advance_to(min(max(moment, soonest) for moment in moments if moment is not None))
 
     async def states(self, customer: str) -> dict[str, tuple[str, str]]:
         """Return state and reason of each step of a customer; of several occurrences the last."""
@@ -125,11 +132,3 @@ class CrashingStore(Store):
                 raise Crash
         if (number, True) in self._crashes:
             raise Crash
-
-
-def final(states: list[StepState]) -> bool:
-    return not {StepState.WAITING, StepState.PLANNED, StepState.CONFIRMED} & set(states)
-
-
-def at(world: World, days: float = 0) -> datetime:
-    return world.sandbox.clock.now() + timedelta(days=days)

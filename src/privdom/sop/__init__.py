@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from privdom.sop.report import AdvanceReport, CollectReport, JourneyReport, StepInstance, StepReport
 from privdom.sop.rules import CHINA, FINAL, Day, DueStep, EnrolmentState, Journey, Step, StepState, due_times
-from privdom.sop.service import AsyncJourneys, Journeys, Subjects
+from privdom.sop.service import AsyncJourneys, Journeys
 
 
 __all__ = [
@@ -40,6 +40,5 @@ __all__ = [
     "StepInstance",
     "StepReport",
     "StepState",
-    "Subjects",
     "due_times",
 ]

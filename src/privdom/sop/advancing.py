@@ -16,7 +16,7 @@ from privdom.sop.report import AdvanceReport
 from privdom.sop.rules import EnrolmentState, Journey, StepState
 from privdom.sop.store import enrolments, journeys, steps
 from privdom.sop.store.enrolments import LOST
-from privdom.sop.store.steps import Group, Outcome
+from privdom.sop.store.steps import GIVEN_UP, SENT_BEFORE, Group, Outcome
 from privdom.sop.store.tables import lock
 from privdom.wecom.messages import NewMessage
 
@@ -27,8 +27,6 @@ _KINDS = (UnitSettled.kind, CustomerMoved.kind, FollowRemoved.kind)
 EVENTS_AT_ONCE = 500
 
 LEFT_OUT = "left out of the task by WeCom"
-GIVEN_UP = "given up in the outbox"
-SENT_BEFORE = "may have been sent by an earlier call"
 
 
 def consume(ctx: Context) -> AdvanceReport:
@@ -45,6 +43,7 @@ def consume(ctx: Context) -> AdvanceReport:
                 case CustomerMoved():
                     customer = event.external_userid
                     moved = enrolments.move(conn, corp_id, customer, event.handover_userid, event.takeover_userid)
+                    steps.again(conn, corp_id, now, external_userid=customer)
                     ctx.set_facts(conn, [(j, customer) for j in moved], EnrolmentState.ACTIVE, now)
                 case FollowRemoved(by=by) if by != "transfer":
                     ended = enrolments.leave(
@@ -68,10 +67,10 @@ def _settle(ctx: Context, conn: Connection, unit_id: str, state: UnitState, now:
             left_out = [item.subject for item in items if item.state is ItemState.FAILED]
             failed = Outcome(StepState.FAILED, LEFT_OUT, now)
             steps.settle(conn, corp_id, unit_id, (StepState.CONFIRMED,), failed, left_out)
-            steps.again(conn, corp_id, unit_id, now)
+            steps.again(conn, corp_id, now, unit_id=unit_id)
         case UnitState.REFUSED:
             steps.settle(conn, corp_id, unit_id, unsettled, Outcome(StepState.REFUSED, reason, now))
-            steps.again(conn, corp_id, unit_id, now)
+            steps.again(conn, corp_id, now, unit_id=unit_id)
         case UnitState.PARKED:
             steps.settle(conn, corp_id, unit_id, (StepState.PLANNED,), Outcome(StepState.PARKED, reason, now))
         case _:

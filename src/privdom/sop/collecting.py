@@ -100,7 +100,7 @@ def _record(
         pending.clear()
     for outcome, customers in by_outcome.items():
         counts[outcome.state] += steps.settle(conn, corp_id, unit.unit_id, (StepState.CONFIRMED,), outcome, customers)
-    again = steps.again(conn, corp_id, unit.unit_id, now)
+    again = steps.again(conn, corp_id, now, unit_id=unit.unit_id)
     ctx.log.append(conn, corp_id, *sent)
     return CollectReport(
         sent=counts[StepState.SENT],

@@ -24,6 +24,11 @@ class AdvanceReport:
     missed: int = 0
     exited: int = 0
 
+    @property
+    def done(self) -> int:
+        """How much there was to do; 0: nothing until `next_at`."""
+        return sum(attrs.astuple(self))
+
     def __add__(self, other: AdvanceReport) -> AdvanceReport:
         mine, theirs = attrs.astuple(self), attrs.astuple(other)
         return AdvanceReport(*(a + b for a, b in zip(mine, theirs, strict=True)))
@@ -47,6 +52,11 @@ class CollectReport:
     again: int = 0
     open: int = 0
     unreadable: int = 0
+
+    @property
+    def done(self) -> int:
+        """How many steps of customers changed."""
+        return self.sent + self.failed + self.capped + self.missed + self.again
 
     def __add__(self, other: CollectReport) -> CollectReport:
         mine, theirs = attrs.astuple(self), attrs.astuple(other)

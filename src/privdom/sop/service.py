@@ -7,28 +7,24 @@ from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from functools import partial
 from itertools import islice
-from typing import TypeAlias
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection
 
 from privdom._port import Blocking, blocking, core_of
-from privdom.errors import UsageError
 from privdom.events import EventLog, JourneyEntered
+from privdom.mirror import Subjects
 from privdom.outbox import AsyncOutbox, Outbox
 from privdom.sop import advancing, collecting
 from privdom.sop.context import Context
 from privdom.sop.report import AdvanceReport, CollectReport, JourneyReport, StepInstance
 from privdom.sop.rules import CHINA, EnrolmentState, Journey
 from privdom.sop.store import enrolments, journeys, steps
-from privdom.store import Store
+from privdom.store import Store, sql
 from privdom.wecom import AsyncWeCom, WeCom
 from privdom.wecom.messages import NewMessage
 
 
-__all__ = ["AsyncJourneys", "Journeys", "Subjects"]
-
-Subjects: TypeAlias = Iterable[tuple[str, str]] | Select[str, str]
-"""Pairs (staff_userid, external_userid), or a Select in the store's database with these two columns."""
+__all__ = ["AsyncJourneys", "Journeys"]
 
 # How many customers one transaction enrols.
 _ENROL_AT_ONCE = 2000
@@ -62,7 +58,7 @@ class AsyncJourneys:
         now = self._ctx.port.now()
         return await self._ctx.write(lambda conn: journeys.save(conn, self._ctx.corp_id, journey, now))
 
-    async def enrol(self, journey_id: str, subjects: Subjects) -> int:
+    async def enrol(self, journey_id: str, subjects: Subjects | Iterable[tuple[str, str]]) -> int:
         """
         Let *subjects* enter the latest version of a journey; return how many did.
 
@@ -71,33 +67,29 @@ class AsyncJourneys:
         Sets the fact ``journey.<id>``, which tells the state of their enrolment.
 
         Args:
-            subjects: Pairs (staff_userid, external_userid), or a Select with these columns.
+            subjects: Pairs (staff_userid, external_userid), written in pages, or `Subjects`, read and written in one
+                transaction.
 
         Raises:
-            UsageError: There is no such journey, or a column is missing.
+            UsageError: There is no such journey, or WeCom would not take an id; the page is not written.
         """
         now = self._ctx.port.now()
+        if isinstance(subjects, Subjects):
+            return await self._ctx.write(lambda conn: self._enrol_all(conn, journey_id, subjects, now))
         count = 0
-        if isinstance(subjects, Select):
-            _check_columns(subjects)
-            return await self._ctx.write(lambda conn: self._enrol_selected(conn, journey_id, subjects, now))
         rest = iter(subjects)
         while True:
             page = list(islice(rest, _ENROL_AT_ONCE))
             count += await self._ctx.write(partial(self._enrol, journey_id=journey_id, pairs=page, now=now))
-            if not page:
+            if len(page) < _ENROL_AT_ONCE:
                 return count
 
-    def _enrol_selected(self, conn: Connection, journey_id: str, query: Select[str, str], now: datetime) -> int:
-        columns = query.selected_columns
-        pairs = conn.execute(query.with_only_columns(columns["staff_userid"], columns["external_userid"]))
-        count = 0
-        for page in pairs.partitions(_ENROL_AT_ONCE):
-            count += self._enrol(conn, journey_id, [(row[0], row[1]) for row in page], now)
-        return count + self._enrol(conn, journey_id, [], now)
+    def _enrol_all(self, conn: Connection, journey_id: str, subjects: Subjects, now: datetime) -> int:
+        pairs = ((one.staff_userid, one.external_userid) for one in subjects.read(conn, self._ctx.corp_id))
+        pages = [self._enrol(conn, journey_id, page, now) for page in sql.chunks(pairs, _ENROL_AT_ONCE)]
+        return sum(pages)
 
-    def _enrol(self, conn: Connection, journey_id: str, pairs: Iterable[tuple[str, str]], now: datetime) -> int:
-        pairs = list(pairs)
+    def _enrol(self, conn: Connection, journey_id: str, pairs: list[tuple[str, str]], now: datetime) -> int:
         _check(pairs)
         number, _ = journeys.find(conn, self._ctx.corp_id, journey_id)
         journey = journeys.load(conn, self._ctx.corp_id, journey_id, number)
@@ -206,17 +198,13 @@ class AsyncJourneys:
 
     async def next_at(self) -> datetime | None:
         """Return when `advance` or `collect` will next have something to do by the clock alone; None: never."""
-        return await self._ctx.read(lambda conn: steps.next_moment(conn, self._ctx.corp_id))
+        due, closing = await self._ctx.read(lambda conn: steps.next_moments(conn, self._ctx.corp_id))
+        if due is not None:
+            due = self._ctx.outbox.settings.gate.open_at(max(due, self._ctx.port.now()))
+        return min((moment for moment in (due, closing) if moment is not None), default=None)
 
     def __repr__(self) -> str:
         return f"<AsyncJourneys of {self._ctx.corp_id} in {self._ctx.store!r}>"
-
-
-def _check_columns(query: Select[str, str]) -> None:
-    names = set(query.selected_columns.keys())
-    if missing := {"staff_userid", "external_userid"} - names:
-        msg = f"the Select has no column {' and no column '.join(sorted(missing))}: label them so"
-        raise UsageError(msg)
 
 
 def _check(pairs: Iterable[tuple[str, str]]) -> None:

@@ -50,7 +50,7 @@ def _kept_attachment(value: dict[str, Any], _: object) -> Attachment:
     return attachment
 
 
-for _type in (timedelta, timedelta | None, timedelta | Day):
+for _type in (timedelta, timedelta | Day):
     _converter.register_structure_hook(_type, _when)
 
 

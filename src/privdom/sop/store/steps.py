@@ -41,7 +41,7 @@ __all__ = [
     "instances",
     "mark",
     "miss",
-    "next_moment",
+    "next_moments",
     "open_units",
     "plan",
     "settle",
@@ -54,6 +54,8 @@ MOST_RECIPIENTS = 10_000
 """How many customers one add_msg_template takes (92135)."""
 
 NOT_PLANNED = "could not be planned before its window closed"
+GIVEN_UP = "given up in the outbox"
+SENT_BEFORE = "may have been sent by an earlier call"
 PAUSED = "the journey was paused until its window closed"
 # Databases use a partial index only where they can see its condition, which a parameter hides.
 _WAITING = _S.state == literal_column("'waiting'")
@@ -228,11 +230,14 @@ def settle(
     return count
 
 
-def again(conn: Connection, corp_id: str, unit_id: str, now: datetime) -> int:
+def again(
+    conn: Connection, corp_id: str, now: datetime, *, unit_id: str | None = None, external_userid: str | None = None
+) -> int:
     """
-    Let steps of a unit that the handover could not deliver wait once more, for the takeover; return how many.
+    Let steps of a unit or a customer wait once more for the takeover, who could not be reached by the handover.
 
-    Once: a second occurrence of an enrolment is not repeated.
+    Once: a second occurrence of an enrolment is not repeated. Never what may have been sent, or a person gave up.
+    Return how many.
     """
     values = {
         "corp_id": _S.corp_id,
@@ -256,8 +261,9 @@ def again(conn: Connection, corp_id: str, unit_id: str, now: datetime) -> int:
         .join_from(step, enrolment, _WHOSE)
         .where(
             _S.corp_id == corp_id,
-            _S.unit_id == unit_id,
+            _S.unit_id == unit_id if unit_id is not None else _S.external_userid == external_userid,
             _S.state.in_([StepState.FAILED, StepState.REFUSED]),
+            _S.reason.not_in([SENT_BEFORE, GIVEN_UP]),
             _S.window_end > now,
             _S.occurrence == _E.occurrence,
             _E.state == EnrolmentState.ACTIVE,
@@ -293,14 +299,12 @@ def in_unit(conn: Connection, corp_id: str, unit_id: str) -> set[str]:
     return set(conn.scalars(query.where(*theirs)))
 
 
-def next_moment(conn: Connection, corp_id: str) -> datetime | None:
-    """Return when something falls due, or a window closes; None if nothing is under way."""
-    waiting = select(
-        func.min(case((_S.journey_id.in_(_paused(corp_id)), _S.window_end), else_=_S.due_at), type_=_S.due_at.type)
-    ).where(_S.corp_id == corp_id, _WAITING)
-    in_hand = select(func.min(_S.window_end)).where(_S.corp_id == corp_id, _IN_HAND)
-    moments = [conn.scalar(query) for query in (waiting, in_hand)]
-    return min((at for at in moments if at is not None), default=None)
+def next_moments(conn: Connection, corp_id: str) -> tuple[datetime | None, datetime | None]:
+    """Return when the next step falls due, and when the next window closes that somebody waits for."""
+    paused = _S.journey_id.in_(_paused(corp_id))
+    waiting = select(func.min(_S.due_at)).where(_S.corp_id == corp_id, _WAITING, ~paused)
+    closing = select(func.min(_S.window_end)).where(_S.corp_id == corp_id, or_(_IN_HAND, and_(_WAITING, paused)))
+    return conn.scalar(waiting), conn.scalar(closing)
 
 
 def instances(conn: Connection, corp_id: str, external_userid: str, journey_id: str | None) -> tuple[StepInstance, ...]:
