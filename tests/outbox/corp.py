@@ -56,9 +56,7 @@ class Corp:
 
     def wecom(self, port: Port) -> AsyncWeCom:
         """A client that repeats nothing by itself, since its pauses are real time."""
-        return AsyncWeCom.on(
-            port, self.box.corp_id, self.box.secret, quotas=MemoryQuotas(), retry=Retry(attempts=1)
-        )
+        return AsyncWeCom.on(port, self.box.corp_id, self.box.secret, quotas=MemoryQuotas(), retry=Retry(attempts=1))
 
     def outbox(self, port: Port, store: Store, **settings: Any) -> AsyncOutbox:
         return AsyncOutbox(self.wecom(port), store, OutboxSettings(**{"gate": FREE, "settle": SETTLE, **settings}))

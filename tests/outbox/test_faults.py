@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from privdom._port import Port
-from privdom.outbox import WELCOME, Policy, UnitState
+from privdom.outbox import WELCOME, AsyncOutbox, Policy, Subject, UnitState
 from privdom.sandbox import Fault
 from privdom.store import Store
 from tests.conftest import OnPort
-from tests.outbox.corp import REQUESTS, RESEND, Corp, items, plan, run_out, unit, welcome
+from tests.outbox.corp import REQUESTS, Corp, items, plan, run_out, unit, welcome
 
 
 ARRIVES = {
@@ -31,57 +32,71 @@ VANISHES = {
 }
 
 
-def _fault(name: str, path: str) -> Fault:
-    fault = (ARRIVES | VANISHES)[name]
-    return Fault(fault.kind, path, after_change=fault.after_change, delay=fault.delay)
+def _strike(corp: Corp, fault: Fault) -> None:
+    """Have *fault* strike the first call for each unit."""
+    for what, (_, _, path) in REQUESTS.items():
+        subject = {"text": "你好", "link": "看看"}.get(what)
+        corp.box.faults.add(attrs.evolve(fault, path=path, subject=subject))
 
 
-@pytest.mark.parametrize("what", REQUESTS)
-@pytest.mark.parametrize("fault", ARRIVES)
-def test_arrives(on_port: OnPort, store: Store, what: str, fault: str) -> None:
-    """A call that WeCom carries out, now or late, or can be made again, is confirmed once."""
-    kind, make, path = REQUESTS[what]
+def _plan_all(corp: Corp, store: Store, outbox: AsyncOutbox) -> dict[str, str]:
+    """Plan a unit of each kind, and return their ids."""
+    units: dict[str, str] = {}
+    for what, (kind, make, _) in REQUESTS.items():
+        request = make(corp)
+        names = getattr(request, "external_userid", ())
+        report = plan(store, outbox, kind, request, subjects=[Subject(name, what) for name in names])
+        assert report.unit_id is not None
+        units[what] = report.unit_id
+    return units
+
+
+PATHS = [path for _, _, path in REQUESTS.values()]
+
+
+@pytest.mark.parametrize("fault", ARRIVES.values(), ids=ARRIVES)
+def test_arrives(on_port: OnPort, store: Store, fault: Fault) -> None:
+    """A call that WeCom carries out, now or late, or that can be made again, is confirmed once, of whatever kind."""
     corp = Corp()
 
     async def scenario(port: Port) -> Any:
         outbox = corp.outbox(port, store)
-        report = plan(store, outbox, kind, make(corp))
-        corp.box.faults.add(_fault(fault, path))
+        units = _plan_all(corp, store, outbox)
+        _strike(corp, fault)
         await run_out(corp, store, outbox)
-        return unit(store, outbox, report.unit_id), items(store, outbox, report.unit_id)
+        held = {what: unit(store, outbox, unit_id) for what, unit_id in units.items()}
+        return held, {what: items(store, outbox, unit_id) for what, unit_id in units.items()}
 
     held, became = on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
-    assert (UnitState.CONFIRMED, None) == (held.state, held.reason)
-    assert 1 == corp.calls(path)
-    assert all(state == "sent" for state, _ in became.values())
+    assert dict.fromkeys(REQUESTS, (UnitState.CONFIRMED, None)) == {w: (u.state, u.reason) for w, u in held.items()}
+    assert [PATHS.count(path) for path in PATHS] == [corp.calls(path) for path in PATHS]
+    assert {"sent"} == {state for subjects in became.values() for state, _ in subjects.values()}
 
 
-@pytest.mark.parametrize("what", REQUESTS)
-@pytest.mark.parametrize("fault", VANISHES)
+@pytest.mark.parametrize("fault", VANISHES.values(), ids=VANISHES)
 @pytest.mark.parametrize("policy", Policy)
-def test_vanishes(on_port: OnPort, store: Store, what: str, fault: str, policy: Policy) -> None:
-    """A call that never arrived is parked, or under `resend` made again once."""
-    kind, make, path = REQUESTS[what]
+def test_vanishes(on_port: OnPort, store: Store, fault: Fault, policy: Policy) -> None:
+    """A call that never arrived is parked, or under `resend` made again once, of whatever kind."""
     corp = Corp()
 
     async def scenario(port: Port) -> Any:
         outbox = corp.outbox(port, store, policy=policy)
-        report = plan(store, outbox, kind, make(corp))
-        corp.box.faults.add(_fault(fault, path))
+        units = _plan_all(corp, store, outbox)
+        _strike(corp, fault)
         await run_out(corp, store, outbox)
-        return unit(store, outbox, report.unit_id)
+        return {what: unit(store, outbox, unit_id) for what, unit_id in units.items()}
 
     held = on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
-    if policy is RESEND:
-        assert (UnitState.CONFIRMED, 2, 1) == (held.state, held.attempt, corp.calls(path))
-    else:
-        assert (UnitState.PARKED, 1, 0) == (held.state, held.attempt, corp.calls(path))
+    end = (UnitState.CONFIRMED, 2) if policy is Policy.RESEND else (UnitState.PARKED, 1)
+    assert dict.fromkeys(REQUESTS, end) == {what: (u.state, u.attempt) for what, u in held.items()}
+    expected = [PATHS.count(path) if policy is Policy.RESEND else 0 for path in PATHS]
+    assert expected == [corp.calls(path) for path in PATHS]
 
 
-@pytest.mark.parametrize("fault", ARRIVES | VANISHES)
-def test_welcome(on_port: OnPort, store: Store, fault: str) -> None:
+@pytest.mark.parametrize("name", ARRIVES | VANISHES)
+def test_welcome(on_port: OnPort, store: Store, name: str) -> None:
     """A welcome message is tried again within its 20 seconds, and reaches the customer once."""
     corp = Corp()
     request = welcome(corp)
@@ -89,13 +104,14 @@ def test_welcome(on_port: OnPort, store: Store, fault: str) -> None:
     async def scenario(port: Port) -> Any:
         outbox = corp.outbox(port, store)
         report = plan(store, outbox, WELCOME, request)
-        corp.box.faults.add(_fault(fault, "send_welcome_msg"))
+        corp.box.faults.add(attrs.evolve((ARRIVES | VANISHES)[name], path="send_welcome_msg"))
         await run_out(corp, store, outbox)
         return unit(store, outbox, report.unit_id)
 
     held = on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
+    # A block for a minute (45009) outlasts the window.
     assert held.state.settled
-    assert len(corp.box.record.welcomes) == (0 if fault == "quota" else 1)
-    if fault in {"refused", "expired_token", *VANISHES}:
+    assert len(corp.box.record.welcomes) == (0 if name == "quota" else 1)
+    if name in {"refused", "expired_token", *VANISHES}:
         assert UnitState.CONFIRMED == held.state
