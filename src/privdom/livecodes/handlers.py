@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -10,7 +10,16 @@ from sqlalchemy import Connection
 
 from privdom._facts import endpoints
 from privdom._facts.limits import WELCOME_SECONDS
-from privdom.errors import ApiError, Conflict, MayHaveArrived, NotSent, PrivdomError, QuotaExceeded, TokenRejected
+from privdom.errors import (
+    ApiError,
+    AuthError,
+    Conflict,
+    MayHaveArrived,
+    NotSent,
+    PrivdomError,
+    QuotaExceeded,
+    TokenRejected,
+)
 from privdom.events import Write
 from privdom.livecodes.report import WelcomeOutcome
 from privdom.livecodes.rules import personal_text
@@ -114,8 +123,8 @@ def _end(error: PrivdomError, *, last: bool) -> _Outcome | None:
         if not last:
             return None
         return WelcomeOutcome.UNKNOWN if isinstance(error, MayHaveArrived) else WelcomeOutcome.EXPIRED, errcode
-    if errcode is None:
-        raise error
+    if errcode is None or isinstance(error, AuthError):
+        raise error  # says nothing about the message: the dispatcher keeps it and comes again
     return WelcomeOutcome.REFUSED, errcode
 
 
@@ -124,28 +133,17 @@ class CodeHandler:
 
     name = "livecodes.scan"
 
-    def __init__(
-        self,
-        rows: CodeRows,
-        record: Callable[[Connection, SavedCode, Scan], bool],
-        want_tags: Callable[[Connection, SavedCode, Scan], None],
-    ) -> None:
-        self._rows = rows
-        self._record = record
-        self._want_tags = want_tags
+    def __init__(self, take: Callable[[Connection, Sequence[Scan]], int]) -> None:
+        self._take = take
 
     def handle(self, event: Event) -> Write | None:
-        """Act on an add event that came by a code."""
+        """Act on an add event that came by a code, or by anything else that sets a state."""
         if not isinstance(event, CustomerAdded | CustomerHalfAdded) or not event.state:
             return None
         scan = Scan(event.state, event.user_id, event.external_user_id, event.create_time)
 
         def write(conn: Connection) -> None:
-            saved = self._rows.find(conn, scan.code_id)
-            if saved is not None:
-                # Tags are wanted even of a known scan: WeCom refuses them until the staff has confirmed the customer.
-                self._want_tags(conn, saved, scan)
-                self._record(conn, saved, scan)
+            self._take(conn, [scan])
 
         return write
 

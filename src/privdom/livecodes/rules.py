@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from string import Formatter
+from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -121,7 +122,7 @@ class ChannelCode:
     welcome: str = attrs.field(default="", kw_only=True)
     attachments: tuple[Attachment, ...] = attrs.field(default=(), converter=_attachments, kw_only=True)
     auto_accept: bool = attrs.field(default=True, kw_only=True)
-    zone: tzinfo = attrs.field(default=CHINA, kw_only=True)
+    zone: ZoneInfo | timezone = attrs.field(default=CHINA, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -140,6 +141,9 @@ class ChannelCode:
             raise UsageError(msg)
         if self.daily_add_cap is not None and self.daily_add_cap < 1:
             msg = f"daily_add_cap of code {self.id} must be at least 1, or None for no cap"
+            raise UsageError(msg)
+        if not isinstance(self.zone, timezone) and not getattr(self.zone, "key", ""):
+            msg = f"zone of code {self.id} must be a ZoneInfo or a datetime.timezone, so that it can be stored"
             raise UsageError(msg)
         self._check_welcome()
 

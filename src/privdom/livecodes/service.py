@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from logging import getLogger
@@ -20,7 +20,7 @@ from privdom.livecodes.report import ChannelDay, CodeStatus, Creation, RefreshRe
 from privdom.livecodes.rules import ChannelCode, Desired, desired_staff, local_day
 from privdom.livecodes.store import CodeRows, CodeTarget, SavedCode, Scan
 from privdom.mirror import facts, set_facts
-from privdom.outbox import CONTACT_WAY, AsyncOutbox, DesiredTags, Outbox, UnitState
+from privdom.outbox import CONTACT_WAY, AsyncDesiredTags, AsyncOutbox, Outbox, UnitState
 from privdom.store import Store
 from privdom.wecom.client import AsyncWeCom, WeCom
 from privdom.wecom.codes import ContactWayType, ContactWayUpdate, CreatedContactWay, NewContactWay
@@ -74,11 +74,11 @@ class AsyncLiveCodes:
         self._store = store
         self._outbox = outbox
         self._rows = CodeRows(wecom.corp_id)
-        self._tags = DesiredTags(wecom, store)
+        self._tags = AsyncDesiredTags(wecom, store)
         self._log = EventLog(store)
         self._handlers: tuple[Handler, Handler] = (
             WelcomeHandler(wecom, store, self._rows, pause=welcome_pause),
-            CodeHandler(self._rows, self._record, self._want_tags),
+            CodeHandler(self._take),
         )
 
     @property
@@ -218,13 +218,8 @@ class AsyncLiveCodes:
 
         def work(conn: Connection) -> tuple[int, tuple[str, str] | None]:
             scans = self._rows.uncounted(conn, _PAGE, after)
-            counted = 0
-            for scan in scans:
-                saved = self._rows.find(conn, scan.code_id)
-                if saved is not None and self._record(conn, saved, scan):
-                    self._want_tags(conn, saved, scan)
-                    counted += 1
-            return counted, (scans[-1].staff_userid, scans[-1].external_userid) if scans else None
+            last = (scans[-1].staff_userid, scans[-1].external_userid) if scans else None
+            return self._take(conn, scans), last
 
         while True:
             counted, last = await self._write(work)
@@ -284,29 +279,37 @@ class AsyncLiveCodes:
                 pushes.append(_Push(saved, target, desired.next_change_at, problem))
         return len(due), report, tuple(pushes)
 
-    def _record(self, conn: Connection, saved: SavedCode, scan: Scan) -> bool:
-        """Count a scan once, and tell of it."""
-        code = saved.code
-        if not self._rows.add_scan(conn, scan, code.zone):
-            return False
+    def _take(self, conn: Connection, scans: Iterable[Scan]) -> int:
+        """Count each of *scans* that is new, and tell of it; return how many."""
+        told: list[CodeScanned] = []
+        for scan in scans:
+            saved = self._rows.find(conn, scan.code_id)
+            if saved is None:
+                continue
+            # Also for a known scan: WeCom refuses tags until the staff has confirmed the customer, which fires
+            # another add event.
+            wanted = [(scan.staff_userid, scan.external_userid, tag_id, True) for tag_id in saved.tag_ids]
+            self._tags.want(conn, self._corp_id, _OWNER + scan.code_id, wanted)
+            if self._rows.add_scan(conn, scan, saved.code.zone):
+                self._counted(conn, saved.code, scan)
+                told.append(
+                    CodeScanned(scan.code_id, saved.code.channel, scan.staff_userid, scan.external_userid, scan.at)
+                )
+        self._log.append(conn, self._corp_id, *told)
+        return len(told)
+
+    def _counted(self, conn: Connection, code: ChannelCode, scan: Scan) -> None:
         now = self._port.now()
         today = local_day(now, code.zone)
         if code.daily_add_cap is not None and local_day(scan.at, code.zone) == today:
             counts = self._rows.counts(conn, code.id, today)
-            if counts.get(scan.staff_userid, 0) >= code.daily_add_cap:
+            if counts[scan.staff_userid] >= code.daily_add_cap:
                 self._rows.wake(conn, now, code.id)
         customer = {scan.external_userid: code.channel}
         set_facts(conn, self._corp_id, "channel", customer, scan.at)
         # Where a customer came from first is where they come from.
         if not facts(conn, self._corp_id, ["source"], [scan.external_userid]):
             set_facts(conn, self._corp_id, "source", customer, scan.at)
-        told = CodeScanned(code.id, code.channel, scan.staff_userid, scan.external_userid, scan.at)
-        self._log.append(conn, self._corp_id, told)
-        return True
-
-    def _want_tags(self, conn: Connection, saved: SavedCode, scan: Scan) -> None:
-        wanted = [(scan.staff_userid, scan.external_userid, tag_id, True) for tag_id in saved.tag_ids]
-        self._tags.want(conn, self._corp_id, _OWNER + saved.code.id, wanted)
 
     def _find(self, conn: Connection, code_id: str) -> SavedCode:
         saved = self._rows.find(conn, code_id)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from typing import Any, NamedTuple, cast
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, tzinfo
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -26,14 +25,12 @@ from sqlalchemy import (
     select,
 )
 
-from privdom.errors import UsageError
+from privdom.livecodes.definition import dump, load
 from privdom.livecodes.report import ChannelDay, CodeStatus, Creation
-from privdom.livecodes.rules import ChannelCode, Shift, local_day
+from privdom.livecodes.rules import ChannelCode, local_day
 from privdom.mirror import tables as mirror
 from privdom.mirror import tag_ids
 from privdom.store import JsonText, UtcTime, metadata, sql
-from privdom.wecom.messages import Attachment
-from privdom.wecom.wire import converter
 
 
 __all__ = ["CodeRows", "CodeTarget", "SavedCode", "Scan"]
@@ -188,7 +185,7 @@ class CodeRows:
         row = {
             **self._ids,
             "id": code.id,
-            "definition": _dump(code),
+            "definition": dump(code),
             "tag_ids": list(tags),
             "version": 1,
             "creation": Creation.PENDING,
@@ -197,10 +194,7 @@ class CodeRows:
             "acknowledged": target.as_json(),
             "failures": 0,
         }
-        if self.find(conn, code.id) is not None:
-            return False
-        conn.execute(_code.insert(), row)
-        return True
+        return sql.insert_ignore(conn, _code, [row]) == 1
 
     def recreate(self, conn: Connection, code_id: str, attempt: int, target: CodeTarget) -> None:
         """Let a code that WeCom refused be made again."""
@@ -209,14 +203,14 @@ class CodeRows:
 
     def change(self, conn: Connection, code: ChannelCode, tags: Sequence[str], now: datetime) -> None:
         """Replace the definition of a code."""
-        changed = {"definition": _dump(code), "tag_ids": list(tags)}
+        changed = {"definition": dump(code), "tag_ids": list(tags)}
         conn.execute(_code.update().where(self._one(code.id)).values(changed))
         self.wake(conn, now, code.id)
 
     def created(self, conn: Connection, code_id: str, config_id: str, qr_code: str, now: datetime) -> None:
         """Record what WeCom made of a code."""
         values = {"creation": Creation.LIVE, "config_id": config_id, "qr_code": qr_code, "problem": None}
-        conn.execute(_code.update().where(self._one(code_id)).values(values, due_at=now))
+        conn.execute(_code.update().where(self._one(code_id)).values({**values, "due_at": now}))
 
     def not_created(self, conn: Connection, code_id: str, creation: Creation, problem: str) -> None:
         """Record why WeCom has not made a code."""
@@ -289,8 +283,8 @@ class CodeRows:
     def counts(self, conn: Connection, code_id: str, day: date) -> dict[str, int]:
         """Return how many customers each staff got by a code on a day of it."""
         query = select(_count.c.staff_userid, _count.c.adds).where(self._mine(_count), _count.c.code_id == code_id)
-        rows = conn.execute(query.where(_count.c.day == day.isoformat())).tuples()
-        return dict(rows.all())
+        rows = conn.execute(query.where(_count.c.day == day.isoformat()))
+        return {row.staff_userid: row.adds for row in rows}
 
     def add_scan(self, conn: Connection, scan: Scan, zone: tzinfo) -> bool:
         """Record and count a scan; return False if this add is known already."""
@@ -301,7 +295,8 @@ class CodeRows:
         if conn.scalar(select(exists().where(key, or_(_OPEN, _scan.c.ended_at >= scan.at)))):
             return False
         row = {**relation, "external_userid": scan.external_userid, "created_at": scan.at}
-        conn.execute(_scan.insert(), row)
+        if not sql.insert_ignore(conn, _scan, [row]):
+            return False
         counter = {**relation, "day": local_day(scan.at, zone).isoformat()}
         sql.insert_ignore(conn, _count, [{**counter, "adds": 0}])
         mine = (_count.c[name] == value for name, value in counter.items())
@@ -348,7 +343,7 @@ class CodeRows:
         """Return how many welcome messages of a code came to which end."""
         mine = (self._mine(_welcome), _welcome.c.code_id == code_id)
         query = select(_welcome.c.outcome, func.count()).where(*mine).group_by(_welcome.c.outcome)
-        return dict(conn.execute(query).tuples().all())
+        return {row[0]: row[1] for row in conn.execute(query)}
 
     def channel_days(self, conn: Connection, start: date | None, end: date | None) -> tuple[ChannelDay, ...]:
         """Return the adds of each channel and day, both ends included."""
@@ -373,69 +368,9 @@ class CodeRows:
         return conn.execute(query).scalar_one_or_none() or ""
 
 
-def _dump(code: ChannelCode) -> dict[str, Any]:
-    return {
-        "id": code.id,
-        "channel": code.channel,
-        "staff": list(code.staff),
-        "backup_staff": list(code.backup_staff),
-        "daily_add_cap": code.daily_add_cap,
-        "shifts": [
-            [one.start.isoformat(), one.end.isoformat(), sorted(one.weekdays), list(one.staff)] for one in code.shifts
-        ],
-        "tags": list(code.tags),
-        "welcome": code.welcome,
-        "attachments": [_attachment_json(one) for one in code.attachments],
-        "auto_accept": code.auto_accept,
-        "zone": _zone_name(code.zone),
-    }
-
-
-def _load(data: Mapping[str, Any]) -> ChannelCode:
-    shifts = tuple(
-        Shift(time.fromisoformat(start), time.fromisoformat(end), frozenset(weekdays), tuple(staff))
-        for start, end, weekdays, staff in data["shifts"]
-    )
-    return ChannelCode(
-        data["id"],
-        data["channel"],
-        tuple(data["staff"]),
-        backup_staff=tuple(data["backup_staff"]),
-        daily_add_cap=data["daily_add_cap"],
-        shifts=shifts,
-        tags=tuple(data["tags"]),
-        welcome=data["welcome"],
-        attachments=tuple(_attachment(one) for one in data["attachments"]),
-        auto_accept=data["auto_accept"],
-        zone=_zone(data["zone"]),
-    )
-
-
-def _attachment_json(value: Attachment) -> Any:
-    return converter.unstructure(value, Attachment)
-
-
-def _attachment(data: Any) -> Attachment:
-    union: Any = Attachment  # a union is no class to a type checker
-    return cast("Attachment", converter.structure(data, union))
-
-
-def _zone_name(zone: tzinfo) -> str | float:
-    if isinstance(zone, ZoneInfo) and zone.key:
-        return zone.key
-    if isinstance(zone, timezone):
-        return zone.utcoffset(None).total_seconds()
-    msg = f"the zone of a code must be a ZoneInfo or a datetime.timezone, so that it can be stored, not {zone!r}"
-    raise UsageError(msg)
-
-
-def _zone(name: str | float) -> tzinfo:
-    return ZoneInfo(name) if isinstance(name, str) else timezone(timedelta(seconds=name))
-
-
 def _saved(row: Row[Any]) -> SavedCode:
     return SavedCode(
-        _load(row.definition),
+        load(row.definition),
         tuple(row.tag_ids),
         row.version,
         Creation(row.creation),
@@ -449,7 +384,7 @@ def _saved(row: Row[Any]) -> SavedCode:
 def _status(row: Row[Any]) -> CodeStatus:
     target = CodeTarget.of(row.acknowledged) if row.config_id else None
     return CodeStatus(
-        code=_load(row.definition),
+        code=load(row.definition),
         creation=Creation(row.creation),
         config_id=row.config_id or "",
         qr_code=row.qr_code,
