@@ -14,6 +14,7 @@ from privdom.errors import WrongSecret
 from privdom.events import CodeScanned, FollowRemoved, SqlInbox
 from privdom.events.log import EventLog
 from privdom.livecodes import ChannelCode, ChannelDay, WelcomeOutcome
+from privdom.mirror import tables
 from privdom.sandbox import Fault, Sandbox
 from privdom.store import Store
 from privdom.wecom.callbacks import InboxMessage
@@ -185,6 +186,27 @@ def test_customers_of_lost_callbacks_are_counted_by_a_full_sync(play_on_database
         assert set(tags.values()) == set(corp.sandbox.record.tag_changes[0].added)
 
     play_on_databases(scenario)
+
+
+def test_a_transferred_customer_is_not_a_new_one(play: Play) -> None:
+    """A full sync finds the customer at the takeover, assigned and not by a scan: nothing is counted again."""
+
+    async def scenario(corp: Corp) -> None:
+        await corp.live(ChannelCode("metro", "地铁海报", ("ann",)))
+        who = corp.sandbox.scan("metro").external_userid
+        await corp.work()
+        await corp.mirror.sync()
+        await corp.wecom.transfers.start("ann", "bob", [who])
+        corp.advance(hours=25)
+        await corp.mirror.sync()
+        with corp.store.begin() as conn:
+            # WeCom's documentation does not say whether the mark of the code goes with the customer: let it.
+            conn.execute(tables.follow.update().where(tables.follow.c.staff_userid == "bob").values(state="metro"))
+
+        assert await corp.codes.reconcile() == 0
+        assert await corp.codes.report() == (ChannelDay("地铁海报", TODAY, 1),)
+
+    play(scenario)
 
 
 def test_customers_who_came_otherwise_are_left_alone(play: Play) -> None:

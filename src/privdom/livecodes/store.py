@@ -35,6 +35,9 @@ from privdom.store import JsonText, UtcTime, metadata, sql
 
 __all__ = ["CodeRows", "CodeTarget", "SavedCode", "Scan"]
 
+# How a customer came who was transferred: not by a scan, whatever mark the relation bears.
+_ASSIGNED = 202
+
 _code = Table(
     "privdom_code",
     metadata,
@@ -327,6 +330,7 @@ class CodeRows:
             self._mine(mirror.follow),
             follow.removed_at.is_(None),
             follow.created_at.is_not(None),
+            follow.add_way.is_distinct_from(_ASSIGNED),
             follow.state.in_(select(_code.c.id).where(self._mine(_code))),
             ~known,
             behind,
