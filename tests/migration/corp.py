@@ -46,9 +46,7 @@ class CrashingStore(Store):
             raise Crash
 
 
-def new_sandbox(
-    follows: Mapping[str, int], *, takeover: Mapping[str, int], seed: int = 1, overlap: int = 0
-) -> Sandbox:
+def new_sandbox(follows: Mapping[str, int], *, takeover: Mapping[str, int], seed: int = 1, overlap: int = 0) -> Sandbox:
     """Return a sandbox of handover staff with so many customers each, and takeover staff with so much room."""
     box = Sandbox(seed)
     for userid in follows:

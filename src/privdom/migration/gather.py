@@ -42,7 +42,7 @@ def takeovers(
         .where(follow.c.corp_id == corp_id, follow.c.staff_userid.in_(capacities), follow.c.removed_at.is_(None))
         .group_by(follow.c.staff_userid)
     )
-    have = {userid: count for userid, count in conn.execute(query)}
+    have: dict[str, int] = dict(conn.execute(query).all())
     coming = tables.incoming(conn, corp_id)
     return tuple(
         Takeover(

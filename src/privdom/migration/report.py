@@ -127,6 +127,11 @@ class Progress:
     finished: bool = False
     next_at: datetime | None = None
 
+    @property
+    def done(self) -> int:
+        """How much there was to do; 0: nothing until ``next_at``."""
+        return self.submitted + self.settled + len(self.waves_finished)
+
     def __repr__(self) -> str:
         did = f"{self.submitted:,} submitted, {self.settled:,} settled"
         then = f"next at {self.next_at:%Y-%m-%d %H:%M:%S %Z}" if self.next_at else "nothing to wait for"

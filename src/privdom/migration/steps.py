@@ -33,6 +33,7 @@ from privdom.migration.rules import (
     fact_of_errcode,
     fact_of_records,
     next_state,
+    takeover_time_of,
 )
 from privdom.mirror import move_follow
 from privdom.outbox import TRANSFER, AsyncOutbox, DesiredTags, ItemResult, Unit, UnitState
@@ -189,37 +190,32 @@ def judge_results(
             assert item.takeover_time is not None
             who = item.external_userid, item.handover_userid, item.takeover_userid
             move_follow(conn, corp_id, *who, item.takeover_time)
-            tags.move(conn, *who)
+            tags.move(conn, corp_id, *who)
     tables.save_items(conn, corp_id, changed)
     _announce(conn, corp_id, changed, now)
     return sum(item.state.settled for item in changed)
 
 
 def _judged(item: Item, records: list[ResultRecord], policy: Policy, now: datetime) -> Item:
-    assert item.submitted_at is not None
-    accepted = item.state is ItemState.WAITING
-    fact = fact_of_records(records, item.submitted_at, accepted=accepted)
-    times = [
-        r.takeover_time
-        for r in records
-        if r.takeover_time and r.takeover_time >= item.submitted_at.replace(microsecond=0)
-    ]
-    shown = max(times, default=None)
+    submitted_at, due = item.submitted_at, item.takeover_time
+    assert submitted_at is not None
+    shown = takeover_time_of(records, submitted_at)
+    fact = fact_of_records(records, submitted_at, accepted=item.state is ItemState.WAITING)
     if fact is Fact.STARTED:
         assert shown is not None
         return _started(item, shown - _WAIT, shown)
     if fact is not None:
-        item = attrs.evolve(item, takeover_time=shown or item.takeover_time or now)
-        return _learn(item, fact, now)
-    again = max(now + policy.poll_every, shown or now)
-    if accepted:
-        assert item.takeover_time is not None
-        due = max(item.takeover_time, shown or item.takeover_time)
-        if now < due + policy.patience:
-            return attrs.evolve(item, takeover_time=due, poll_at=again)
-        return _learn(item, Fact.BROKEN, now, reason="WeCom shows no result")
-    # Parked: only a person can end it, and looking goes on only as long as it may show something new.
-    return attrs.evolve(item, poll_at=again if now < item.submitted_at + _WAIT + policy.patience else None)
+        return _learn(attrs.evolve(item, takeover_time=shown or due), fact, now)
+    # What is long overdue is looked at ever less often.
+    wait = max(policy.poll_every, (now - (due or submitted_at)) / 2)
+    again = max(now + wait, shown or now)
+    if due is None:
+        # Parked: only a person can end it, and looking goes on only as long as it may show something new.
+        return attrs.evolve(item, poll_at=again if now < submitted_at + _WAIT + policy.patience else None)
+    due = max(due, shown or due)
+    if now < due + policy.patience:
+        return attrs.evolve(item, takeover_time=due, poll_at=again)
+    return _learn(item, Fact.BROKEN, now, reason="WeCom shows no result")
 
 
 @attrs.frozen

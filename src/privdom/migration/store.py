@@ -264,7 +264,7 @@ def incoming(conn: Connection, corp_id: str) -> dict[str, int]:
         .where(item_table.c.corp_id == corp_id, item_table.c.state.in_(_OPEN))
         .group_by(item_table.c.takeover_userid)
     )
-    return {userid: count for userid, count in conn.execute(query)}
+    return dict(conn.execute(query).all())
 
 
 def planned_up_to(conn: Connection, corp_id: str, plan_id: str, wave: int) -> list[Item]:

@@ -26,6 +26,7 @@ from privdom.migration.rules.states import (
     fact_of_errcode,
     fact_of_records,
     next_state,
+    takeover_time_of,
 )
 
 
@@ -51,4 +52,5 @@ __all__ = [
     "fact_of_records",
     "next_state",
     "plan_items",
+    "takeover_time_of",
 ]

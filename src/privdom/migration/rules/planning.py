@@ -101,7 +101,7 @@ class Policy:
         success_msg: what the customer reads when the transfer is done, at most 200 characters; WeCom's text if empty.
         max_transfers: starts of a transfer that a customer may see within *window_days* (92125: 2 in 90).
         window_days: see there.
-        poll_every: the least time between two looks at the results of a pair of staff.
+        poll_every: the least time between two looks at an item whose result is overdue; later ones are farther apart.
         patience: how long after its due time an item waits for a result before it counts as failed.
     """
 

@@ -21,6 +21,7 @@ __all__ = [
     "fact_of_errcode",
     "fact_of_records",
     "next_state",
+    "takeover_time_of",
 ]
 
 
@@ -139,15 +140,25 @@ def fact_of_records(records: Iterable[ResultRecord], submitted_at: datetime, *, 
     A customer is in one transfer at a time, so a time of take-over after the submission is this attempt's. Refusals
     carry no time: they count when WeCom had *accepted* the attempt and no record says that it is done or waiting.
     """
-    ours = [r for r in records if r.takeover_time is None or r.takeover_time >= submitted_at.replace(microsecond=0)]
-    timed = {r.status for r in ours if r.takeover_time is not None}
+    records = list(records)
+    timed = {r.status for r in records if _is_ours(r, submitted_at)}
     if ResultStatus.DONE in timed:
         return Fact.DONE
     if ResultStatus.WAITING in timed:
         return None if accepted else Fact.STARTED
-    found = {r.status for r in ours} if accepted else timed
+    found = timed | {r.status for r in records if accepted and r.takeover_time is None}
     if ResultStatus.FULL in found:
         return Fact.FULL
     if ResultStatus.REFUSED in found:
         return Fact.REFUSED
     return None
+
+
+def takeover_time_of(records: Iterable[ResultRecord], submitted_at: datetime) -> datetime | None:
+    """Return when the attempt of *submitted_at* takes or took effect, where *records* say."""
+    return max((r.takeover_time for r in records if r.takeover_time and _is_ours(r, submitted_at)), default=None)
+
+
+def _is_ours(record: ResultRecord, submitted_at: datetime) -> bool:
+    # WeCom's times are whole seconds.
+    return record.takeover_time is not None and record.takeover_time >= submitted_at.replace(microsecond=0)
