@@ -10,6 +10,7 @@ import attrs
 
 __all__ = ["KINDS", "Changes", "SyncReport"]
 
+_SHOWN = 3
 KINDS = ("staff", "tags", "customers", "follows", "groups")
 
 
@@ -52,5 +53,8 @@ class SyncReport:
 
     def __repr__(self) -> str:
         parts = [f"{kind} {getattr(self, kind)}" for kind in KINDS]
-        parts += [f"left out: {', '.join(self.left_out)}"] if self.left_out else []
+        if self.left_out:
+            some = list(self.left_out)[:_SHOWN]
+            more = len(self.left_out) - len(some)
+            parts.append(f"left out: {', '.join(some)}{f' and {more:,} more' if more else ''}")
         return f"<SyncReport {self.generation}: {', '.join(parts)}>"
