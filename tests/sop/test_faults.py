@@ -14,6 +14,7 @@ from tests.conftest import OnPort
 from tests.sop.world import WELCOME, Crash, CrashingStore, World, in_world
 
 from privdom._port import BlockingPort, run
+from privdom.errors import QuotaExceeded
 from privdom.events import CustomerMoved
 from privdom.outbox import OutboxSettings, Policy
 from privdom.sandbox import Fault, Rules, Sandbox
@@ -116,8 +117,11 @@ def test_results_that_wecom_does_not_tell_yet(on_port: OnPort, sandbox: Sandbox,
 
         assert 1 == (await world.journeys.collect()).unreadable
         sandbox.advance(timedelta(hours=5))
-        sandbox.faults.add(Fault("quota", "get_groupmsg_task", times=2))
+        sandbox.faults.add(Fault("html", "get_groupmsg_task", times=2))
         assert 1 == (await world.journeys.collect()).unreadable
+        sandbox.faults.add(Fault("quota", "get_groupmsg_task", times=2))
+        with pytest.raises(QuotaExceeded):
+            await world.journeys.collect()
         report = await world.journeys.collect()
 
         assert (1, 0, 0) == (report.sent, report.open, report.unreadable)
@@ -125,10 +129,10 @@ def test_results_that_wecom_does_not_tell_yet(on_port: OnPort, sandbox: Sandbox,
     in_world(on_port, sandbox, store, scenario)
 
 
-WRITES = 90
+WRITES = 220
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     crashes=st.sets(st.tuples(st.integers(1, WRITES), st.booleans()), max_size=4),
     policy=st.sampled_from(Policy),

@@ -143,7 +143,7 @@ def test_versions(on_port: OnPort, sandbox: Sandbox, store: Store) -> None:
         first = Journey(
             "welcome",
             [
-                Step("hello", timedelta(hours=2), "旧", window=timedelta(hours=5), category="service"),
+                Step("hello", timedelta(hours=2), "旧", window=timedelta(hours=5)),
                 Step("offer", Day(2, time(9, 30)), attachments=[Link("九折", "https://example.com/9")]),
                 Step("photo", Day(3), attachments=[Image(pic_url="https://example.com/p.png")]),
             ],

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from privdom.errors import ApiError, Refused, StillDispatching
+from privdom.errors import ApiError, AuthError, CursorLoop, NotUnderstood, QuotaExceeded, Refused, StillDispatching
 from privdom.events import StepSent
 from privdom.sop.context import Context
 from privdom.sop.report import CollectReport
@@ -39,10 +39,12 @@ async def collect(ctx: Context, unit: OpenUnit) -> CollectReport:
     msgid = (await ctx.read(lambda conn: ctx.outbox.unit(conn, unit.unit_id))).remote_id or ""
     try:
         results = await (_close(ctx, msgid, unit) if over else _results_so_far(ctx, msgid, unit))
-    except StillDispatching:
-        return CollectReport(unreadable=1)
-    except Refused as e:
-        log.warning("the result of broadcast %s cannot be read yet: %s", unit.unit_id, e)
+    except (AuthError, QuotaExceeded):
+        # The others would fare no better, and WeCom locks out whoever insists.
+        raise
+    except (Refused, NotUnderstood, CursorLoop) as e:
+        if not isinstance(e, StillDispatching):
+            log.warning("the result of broadcast %s cannot be read yet: %s", unit.unit_id, e)
         return CollectReport(unreadable=1)
     return await ctx.write(lambda conn: _record(ctx, conn, unit, results, over, now))
 

@@ -115,8 +115,7 @@ class Step:
         attachments: At most 9: ``privdom.wecom.messages.Link`` and its like. A media id lives for three days, the
             ``pic_url`` of an `Image` for good.
         window: How long after its due time it may still be sent. When it closes, what staff have not confirmed
-            is cancelled.
-        category: What the outbox's caps count it as.
+            is cancelled; customers who share a task share the latest of their windows.
 
     Raises:
         UsageError: A value is out of its limits, or the text holds a placeholder.
@@ -127,7 +126,6 @@ class Step:
     text: str = ""
     attachments: tuple[Attachment, ...] = attrs.field(default=(), converter=tuple)
     window: timedelta = timedelta(hours=24)
-    category: str = "marketing"
 
     def __attrs_post_init__(self) -> None:
         _check_id("step", self.id)

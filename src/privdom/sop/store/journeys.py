@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 
 import cattrs
 
@@ -45,9 +45,8 @@ def _attachment(value: Attachment) -> dict[str, Any]:
 
 @_converter.register_structure_hook
 def _kept_attachment(value: dict[str, Any], _: object) -> Attachment:
-    # mypy: a union is no type[T].
-    attachment: Attachment = wire.converter.structure(value, Attachment)  # type: ignore[arg-type]
-    return attachment
+    # A union is no type[T].
+    return cast("Attachment", wire.converter.structure(value, cast("Any", Attachment)))
 
 
 for _type in (timedelta, timedelta | Day):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import attrs
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Select,
@@ -57,6 +59,7 @@ NOT_PLANNED = "could not be planned before its window closed"
 GIVEN_UP = "given up in the outbox"
 SENT_BEFORE = "may have been sent by an earlier call"
 PAUSED = "the journey was paused until its window closed"
+_INSTANCE = [field.name for field in attrs.fields(StepInstance)]
 # Databases use a partial index only where they can see its condition, which a parameter hides.
 _WAITING = _S.state == literal_column("'waiting'")
 _IN_HAND = _S.state.in_([literal_column("'planned'"), literal_column("'confirmed'")])
@@ -309,7 +312,7 @@ def next_moments(conn: Connection, corp_id: str) -> tuple[datetime | None, datet
 
 def instances(conn: Connection, corp_id: str, external_userid: str, journey_id: str | None) -> tuple[StepInstance, ...]:
     """Return the steps of a customer, in the order in which they are due."""
-    fields = [_S[field.name] for field in attrs.fields(StepInstance)]
+    fields: list[Column[Any]] = [_S[name] for name in _INSTANCE]
     query = select(*fields).where(_S.corp_id == corp_id, _S.external_userid == external_userid)
     if journey_id is not None:
         query = query.where(_S.journey_id == journey_id)
