@@ -128,6 +128,7 @@ def arm(
     free = [u for u in map(_unit, conn.execute(query)) if u.fence == seen[u.id]]
     if not free:
         return []
+    moment = literal(now, UtcTime)
     # The select has locked these rows, in SQLite the whole file; the state is compared all the same.
     armed = conn.scalars(
         update(unit)
@@ -137,7 +138,8 @@ def arm(
             fence=unit.c.fence + 1,
             attempt=unit.c.attempt + 1,
             worker=worker,
-            armed_at=now,
+            # What an earlier attempt may have made must stay in the window of the look-up.
+            armed_at=case((unit.c.suspect, func.coalesce(unit.c.armed_at, moment)), else_=moment),
             due_at=case({kind: literal(due, UtcTime) for kind, due in due_at.items()}, value=unit.c.kind),
             absent_seen=None,
             lookups=0,
@@ -145,7 +147,9 @@ def arm(
         )
         .returning(unit.c.id)
     ).all()
-    notes = [{"key": i, "text": prepared[i]} for i in armed if i in prepared]
+    # For the same reason the first attempt's view of the time before stays.
+    keep = {u.id for u in free if u.suspect and u.prepared is not None}
+    notes = [{"key": i, "text": prepared[i]} for i in armed if i in prepared and i not in keep]
     if notes:
         conn.execute(update(unit).where(unit.c.id == bindparam("key")).values(prepared=bindparam("text")), notes)
     return load(conn, unit.c.id.in_(list(armed)))

@@ -116,12 +116,14 @@ class Unit:
     due_at: datetime | None = attrs.field(repr=False)
     """When the engine next has something to do with it."""
     armed_at: datetime | None = attrs.field(repr=False)
+    """When the first call was armed of those that WeCom may have carried out."""
     absent_seen: datetime | None = attrs.field(repr=False)
     """When a complete look-up first found nothing."""
     lookups: int = attrs.field(repr=False)
     suspect: bool = attrs.field(repr=False)
     """Whether its fate was unknown once, so that a second task may turn up."""
     prepared: str | None = attrs.field(repr=False)
+    """What the kind read before that call, for the look-up."""
     remote_id: str | None
     answer: str | None = attrs.field(repr=False)
     """WeCom's answer as JSON text, or what a look-up found in its place."""

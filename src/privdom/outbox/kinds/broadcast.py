@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Sequence, Set
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 import attrs
@@ -103,15 +103,13 @@ class Broadcast(Kind[NewMessage, MessageCreated]):
 
     async def find(self, wecom: AsyncWeCom, unit: Unit, request: NewMessage, skew: timedelta) -> Finding:
         assert unit.armed_at is not None
-        start = unit.armed_at - skew
-        end = min(wecom.port.now() + skew, start + timedelta(days=MESSAGE_LIST_DAYS))
-        marked = unit.nonce in dumps(unstructure(request)).decode()
-        records = [
-            record
-            async for record in wecom.messages.each(request.chat_type, start, end, filter_type=CreatorFilter.CORP)
-            if (_shows(record.attachments, unit.nonce) if marked else _content(record) == _content(request))
-        ]
-        found = [await _look_at(wecom, record, request, marked=marked) for record in records]
+        marked = _shows(request.attachments, unit.nonce)
+        records: dict[str, MessageRecord] = {}
+        for start, end in _windows(unit.armed_at - skew, wecom.port.now() + skew):
+            async for record in wecom.messages.each(request.chat_type, start, end, filter_type=CreatorFilter.CORP):
+                if _shows(record.attachments, unit.nonce) if marked else _content(record) == _content(request):
+                    records[record.msgid] = record
+        found = [await _look_at(wecom, record, request, marked=marked) for record in records.values()]
         return Found(tuple(candidate for candidate in found if candidate is not None))
 
     async def undo(self, wecom: AsyncWeCom, remote_id: str) -> bool:
@@ -122,6 +120,14 @@ class Broadcast(Kind[NewMessage, MessageCreated]):
             if e.errcode != _CANCELLED:
                 raise
         return True
+
+
+def _windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Cut the time from *start* to *end* into windows that WeCom takes; a person may resend after months."""
+    longest = timedelta(days=MESSAGE_LIST_DAYS)
+    while start < end:
+        yield start, min(end, start + longest)
+        start += longest
 
 
 def _recipients(request: NewMessage) -> tuple[str, ...]:
