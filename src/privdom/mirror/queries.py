@@ -16,7 +16,7 @@ from privdom.mirror.writes import current_generation, put_follows, remove_follow
 from privdom.store import sql
 
 
-__all__ = ["customers", "drop_facts", "facts", "follows", "move_follow", "set_facts", "tag_ids"]
+__all__ = ["customers", "drop_facts", "facts", "followers", "follows", "move_follow", "set_facts", "tag_ids"]
 
 _ASSIGNED = 202
 _PAGE = 1000
@@ -62,6 +62,17 @@ def follows(
             yield from _pages(conn, part, tags_part)
 
 
+def followers(conn: Connection, corp_id: str, customers: Iterable[str]) -> dict[str, list[str]]:
+    """Return the staff who follow each of *customers* now, by id; a customer without any is left out."""
+    f = tables.follow.c
+    query = select(f.external_userid, f.staff_userid).where(f.corp_id == corp_id, f.removed_at.is_(None))
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for some in sql.chunks(_ids(customers, "customers")):
+        for who, staff in conn.execute(query.where(f.external_userid.in_(some)).order_by(f.staff_userid)):
+            found[who].append(staff)
+    return dict(found)
+
+
 def move_follow(
     conn: Connection, corp_id: str, external_userid: str, handover: str, takeover: str, at: datetime
 ) -> None:
@@ -104,7 +115,7 @@ def set_facts(conn: Connection, corp_id: str, name: str, values: Mapping[str, An
             "name": name,
             "external_userid": one,
             "value": values[one],
-            "number": values[one] if isinstance(values[one], int | float) else None,
+            "number": float(values[one]) if isinstance(values[one], int | float) else None,
             "at": at,
         }
         for one in sorted(values)

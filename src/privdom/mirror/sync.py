@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +15,7 @@ from privdom.mirror import journal, pages, sweep, tables
 from privdom.mirror.journal import Part, Sync
 from privdom.mirror.pages import Cursors, Fetched
 from privdom.mirror.report import SyncReport
+from privdom.mirror.tags import ensure_tags
 from privdom.mirror.values import CorpTag, Group, Staff
 from privdom.mirror.writes import put
 from privdom.store import Store, sql
@@ -95,6 +96,21 @@ class AsyncMirror:
         for stage in journal.STAGES[journal.STAGES.index(sync.stage) : -1]:
             await steps[stage](sync, progress)
         return await self._write(partial(journal.report, sync=sync))
+
+    async def ensure_tags(self, group_name: str, names: Iterable[str]) -> tuple[str, ...]:
+        """
+        Create those corp tags of a group that WeCom does not have, and return their names.
+
+        Looks before it creates, so it is safe to call again whatever became of
+        the call before. All of them are in the mirror afterwards.
+
+        WeCom documentation 92117.
+
+        Raises:
+            MayHaveArrived: WeCom's answer was lost: call it again.
+            Refused: The corp has no room for more tags (40126), or the app may not make any.
+        """
+        return await ensure_tags(self._wecom, self._store, group_name, names)
 
     async def _read_staff(self, sync: Sync, progress: Progress | None) -> None:
         serving = await self._wecom.staff.serving()
@@ -239,6 +255,7 @@ class Mirror(Blocking[AsyncMirror]):
         super().__init__(AsyncMirror(core_of(wecom), store, in_flight=in_flight))
 
     sync = blocking(AsyncMirror.sync)
+    ensure_tags = blocking(AsyncMirror.ensure_tags)
 
 
 async def _tell(progress: Progress | None, stage: str, done: int, total: int | None) -> None:

@@ -11,15 +11,14 @@ from sqlalchemy import Connection
 from privdom._port import Blocking, blocking, core_of
 from privdom.errors import UsageError
 from privdom.events import CustomerMoved, EventLog, FollowAdded, PointsCrossed
-from privdom.mirror import CorpTag, set_facts, tables, tag_ids
-from privdom.mirror.writes import current_generation, put
+from privdom.mirror import followers, set_facts, tag_ids
+from privdom.mirror.tags import ensure_tags
 from privdom.outbox import AsyncDesiredTags
 from privdom.scoring.report import Balance, Entry, LedgerCheck, ScoreReport
 from privdom.scoring.rules import Crossing, CustomerEvent, ScoreRules, candidates, cross, limit
-from privdom.scoring.store import Ledger, relations
+from privdom.scoring.store import Ledger
 from privdom.store import Store, sql
 from privdom.wecom.client import AsyncWeCom, WeCom
-from privdom.wecom.tags import TagGroup
 
 
 __all__ = ["AsyncScoring", "Scoring"]
@@ -112,7 +111,7 @@ class AsyncScoring:
             if (crossing := cross(threshold, held.get((threshold.id, who)), balance)) is not None
         ]
         self._ledger.set_crossings(conn, crossed, now)
-        staff = relations(conn, self._corp_id, [who for _, who, _, _ in crossed])
+        staff = followers(conn, self._corp_id, [who for _, who, _, _ in crossed])
         wanted = [
             (staff_userid, who, tags[threshold.id], crossing is not Crossing.LOST)
             for threshold, who, crossing, _ in crossed
@@ -237,20 +236,7 @@ class AsyncScoring:
             MayHaveArrived: WeCom's answer was lost: call it again.
         """
         names = [threshold.tag for threshold in self.rules.thresholds if threshold.tag is not None]
-        if not names:
-            return ()
-        tags = self._wecom.tags
-        groups = [group for group in await tags.list() if group.group_name == self.rules.tag_group]
-        there = {tag.name for group in groups for tag in group.tag}
-        missing = tuple(name for name in names if name not in there)
-        if missing:
-            groups.append(await tags.add(missing, group_name=self.rules.tag_group))
-        await self._write(partial(self._put_tags, groups=groups))
-        return missing
-
-    def _put_tags(self, conn: Connection, groups: Sequence[TagGroup]) -> None:
-        tables.lock(conn, self._corp_id)
-        put(conn, tables.corp_tag, self._corp_id, CorpTag.of(groups), current_generation(conn, self._corp_id))
+        return await ensure_tags(self._wecom, self._store, self.rules.tag_group, names)
 
     async def _change(self, reason: str, work: Callable[[Connection], R]) -> R:
         if not reason.strip():

@@ -25,13 +25,12 @@ from sqlalchemy import (
     union_all,
 )
 
-from privdom.mirror import tables as mirror
 from privdom.scoring.report import Balance, Entry, LedgerCheck
 from privdom.scoring.rules import Award, Crossing, LimitKey, ScoreRules, Threshold
 from privdom.store import BigId, UtcTime, metadata, sql
 
 
-__all__ = ["Ledger", "relations"]
+__all__ = ["Ledger"]
 
 _account = Table(
     "privdom_points_account",
@@ -308,17 +307,3 @@ def _to_entry(row: Row[Any]) -> Entry:
     return Entry(
         row.id, row.external_userid, row.rule, row.source_event, row.points, row.at, row.reason, row.reverses or None
     )
-
-
-def relations(conn: Connection, corp_id: str, external_userids: Iterable[str]) -> dict[str, list[str]]:
-    """Return the staff who follow each of these customers now."""
-    follow = mirror.follow.c
-    query = select(follow.external_userid, follow.staff_userid).where(
-        follow.corp_id == corp_id, follow.removed_at.is_(None)
-    )
-    found: dict[str, list[str]] = {}
-    for some in sql.chunks(dict.fromkeys(external_userids)):
-        rows = conn.execute(query.where(follow.external_userid.in_(some)).order_by(follow.staff_userid))
-        for who, staff in rows:
-            found.setdefault(who, []).append(staff)
-    return found

@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from privdom._port import Blocking, blocking, core_of, maybe_await
 from privdom.errors import UsageError
 from privdom.events import CustomerMoved, EventLog, FollowAdded, TierChanged
-from privdom.mirror import CorpTag, customers, facts, set_facts, tables, tag_ids
-from privdom.mirror.writes import current_generation, put
+from privdom.mirror import customers, facts, followers, set_facts, tag_ids
+from privdom.mirror.tags import ensure_tags
 from privdom.outbox import AsyncDesiredTags
 from privdom.store import Store, sql
 from privdom.tiering.report import Distribution, TierChange, TierReport
@@ -24,10 +24,8 @@ from privdom.tiering.store import (
     SweepAt,
     TierRows,
     customers_among,
-    relations,
 )
 from privdom.wecom.client import AsyncWeCom, WeCom
-from privdom.wecom.tags import TagGroup
 
 
 __all__ = ["AsyncTiering", "Tiering"]
@@ -184,7 +182,7 @@ class AsyncTiering:
             old = before[who].tag_id if who in before else None
             if old != state.tag_id:
                 swaps.append((who, old, state.tag_id))
-        staff = relations(conn, self._corp_id, [who for who, _, _ in swaps])
+        staff = followers(conn, self._corp_id, [who for who, _, _ in swaps])
         wanted = [
             (staff_userid, who, tag_id, present)
             for who, old, new in swaps
@@ -281,20 +279,7 @@ class AsyncTiering:
         """
         scheme = await self.scheme(scheme_id)
         names = [tier.tag for tier in scheme.tiers if tier.tag is not None]
-        if not names:
-            return ()
-        tags = self._wecom.tags
-        groups = [group for group in await tags.list() if group.group_name == scheme.tag_group]
-        there = {tag.name for group in groups for tag in group.tag}
-        missing = tuple(name for name in names if name not in there)
-        if missing:
-            groups.append(await tags.add(missing, group_name=scheme.tag_group))
-        await self._write(partial(self._put_tags, groups=groups))
-        return missing
-
-    def _put_tags(self, conn: Connection, groups: Sequence[TagGroup]) -> None:
-        tables.lock(conn, self._corp_id)
-        put(conn, tables.corp_tag, self._corp_id, CorpTag.of(groups), current_generation(conn, self._corp_id))
+        return await ensure_tags(self._wecom, self._store, scheme.tag_group, names)
 
     async def _read(self, work: Callable[[Connection], R]) -> R:
         def read() -> R:

@@ -41,7 +41,6 @@ __all__ = [
     "TierRows",
     "Wearer",
     "customers_among",
-    "relations",
 ]
 
 _scheme = Table(
@@ -282,20 +281,6 @@ def _dump(scheme: TierScheme) -> Any:
 
 def _load(body: Any) -> TierScheme:
     return _CONVERTER.structure(body, TierScheme)
-
-
-def relations(conn: Connection, corp_id: str, external_userids: Iterable[str]) -> dict[str, list[str]]:
-    """Return the staff who follow each of these customers now."""
-    follow = mirror.follow.c
-    query = select(follow.external_userid, follow.staff_userid).where(
-        follow.corp_id == corp_id, follow.removed_at.is_(None)
-    )
-    found: dict[str, list[str]] = {}
-    for some in sql.chunks(dict.fromkeys(external_userids)):
-        rows = conn.execute(query.where(follow.external_userid.in_(some)).order_by(follow.staff_userid))
-        for who, staff in rows:
-            found.setdefault(who, []).append(staff)
-    return found
 
 
 def customers_among(conn: Connection, corp_id: str, external_userids: Iterable[str]) -> list[str]:
