@@ -37,7 +37,7 @@ from support.report import Table as ReportTable
 
 from privdom import WeCom
 from privdom.events import Dispatcher, SqlInbox
-from privdom.livecodes import ChannelCode, CodeHandler, LiveCodes, WelcomeHandler
+from privdom.livecodes import ChannelCode, LiveCodes
 from privdom.migration import LeftOutReason, Migration, Policy, VipLast
 from privdom.mirror import Mirror, MirrorHandler, Subjects, customers, follows, set_facts
 from privdom.outbox import DesiredTags, Outbox
@@ -128,10 +128,11 @@ class Takeover:
         self.tiering = Tiering(self.wecom, self.store)
         self.journeys = Journeys(self.wecom, self.store, self.outbox)
         self.migration = Migration(self.wecom, self.store, self.outbox)
+        greet, count = self.codes.handlers
         self.dispatcher = Dispatcher(
             self.wecom,
             self.store,
-            [WelcomeHandler(self.codes), MirrorHandler(self.wecom), CodeHandler(self.codes)],
+            [greet, MirrorHandler(self.wecom), count],
             lease=timedelta(seconds=5),  # one process works here: what it held when it died is free again soon
         )
         self.crypto = Crypto(secrets["callback_token"], secrets["encoding_aes_key"], self.corp_id)
@@ -174,12 +175,16 @@ class Takeover:
         self.mirror.sync(progress=lambda _, done, total: self.progress.update(bar, completed=done, total=total))
 
     def make_codes(self) -> None:
-        """One live code for each channel, with its tag and its welcome message."""
+        """One live code for each channel, with its tag and its welcome message; and the other tags we need."""
+        self.scoring.ensure_tags()
+        self.tiering.save(SCHEME)
+        self.tiering.ensure_tags(SCHEME.id)
+        self.mirror.ensure_tags("渠道", CHANNELS.values())
         for channel, name in CHANNELS.items():
             self.codes.create(
                 ChannelCode(
                     channel,
-                    channel=channel,
+                    channel=name,
                     staff=[userid for userid in TEAM if userid != SMALL_TEAM_MATE],
                     tags=[name],
                     welcome=f"欢迎！您通过{name}添加了我们，有问题随时问我。",
@@ -204,9 +209,6 @@ class Takeover:
 
     def score_and_tier(self, until: date) -> dict[str, int]:
         """Score the purchases up to a day, put every customer into a tier, and return how many are in each."""
-        self.scoring.ensure_tags()
-        self.tiering.save(SCHEME)
-        self.tiering.ensure_tags(SCHEME.id)
         orders: Counter[str] = Counter()
         events = []
         for customer, purchase in purchases_of(self.buyers()):
@@ -249,7 +251,7 @@ class Takeover:
     def settle(self) -> None:
         """Do all that can be done at this moment; with nothing left to do, the clock may move on."""
         while True:
-            worked = self.sandbox.deliver() + self.dispatcher.run()
+            worked = self.sandbox.deliver() + self.dispatcher.run() + self.codes.settle()
             if self.done("plan"):
                 worked += self.migration.advance(PLAN).done + self.journeys.advance().done
             worked += self.outbox.drain().done + self.journeys.collect().done
@@ -261,7 +263,7 @@ class Takeover:
         """Yield when each part has something to do next."""
         with self.store.read() as conn:
             asked = [self.outbox.next_at(conn), self.tags.next_at(conn)]
-        asked += [self.sandbox.next_at(), self.dispatcher.next_at(), self.journeys.next_at()]
+        asked += [self.sandbox.next_at(), self.dispatcher.next_at(), self.codes.next_at(), self.journeys.next_at()]
         if self.done("plan"):
             asked.append(self.migration.next_at(PLAN))
         yield from (moment for moment in asked if moment is not None)

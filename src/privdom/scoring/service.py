@@ -214,8 +214,8 @@ class AsyncScoring:
             for _, event in events
             if isinstance(event, (CustomerMoved, FollowAdded))
         }
-        tags = self._tag_ids(conn)
         held = self._ledger.crossings(conn, {who for _, who in begun})
+        tags = self._tag_ids(conn) if any(held.values()) else {}
         holds: dict[str, list[str]] = {}
         for (threshold, who), still in held.items():
             if still and threshold in tags:
