@@ -12,17 +12,17 @@ import attrs
 from sqlalchemy import Connection
 
 from privdom._port import Port
-from privdom.events import EventLog, TransferFailed
+from privdom.events import AsyncDispatcher, SqlInbox
 from privdom.migration import AsyncMigration, Policy
-from privdom.mirror import tables
+from privdom.mirror import Mirror, MirrorHandler
 from privdom.outbox import AsyncOutbox, OutboxSettings
 from privdom.sandbox import Sandbox
-from privdom.store import Store, sql
-from privdom.wecom import AsyncWeCom
+from privdom.store import Store
+from privdom.wecom import AsyncWeCom, WeCom
+from privdom.wecom.callbacks import Callbacks, Crypto
 
 
 PLAN = "spring"
-REASONS = {"refused": "customer_refused", "full": "customer_limit_exceed"}
 
 
 class Crash(Exception):
@@ -61,28 +61,22 @@ def new_sandbox(follows: Mapping[str, int], *, takeover: Mapping[str, int], seed
 
 
 def fill_mirror(store: Store, box: Sandbox) -> None:
-    """Let the mirror know what the sandbox holds, as a sync would."""
-    world = box._world.state
-    corp = {"corp_id": box.corp_id, "generation": 1}
-    with store.begin() as conn:
-        rows = [{**corp, "staff_userid": userid, "name": "", "status": 1} for userid in world.staff]
-        sql.upsert(conn, tables.staff, rows, keys=["corp_id", "staff_userid"])
-        follows = [
-            {
-                **corp,
-                "staff_userid": userid,
-                "external_userid": customer,
-                "state": "",
-                "remark": "",
-                "description": "",
-                "confirmed": True,
-                "deleted_by_customer_at": box.clock.now() if follow.left_by_customer else None,
-                "seen_at": box.clock.now(),
-            }
-            for userid, found in world.followed.items()
-            for customer, follow in found.items()
-        ]
-        sql.upsert(conn, tables.follow, follows, keys=["corp_id", "staff_userid", "external_userid"])
+    """Let the mirror know what the corp holds."""
+    with WeCom(box.corp_id, box.secret, transport=box.transport, clock=box.clock) as wecom:
+        Mirror(wecom, store).sync()
+
+
+def listen(store: Store, box: Sandbox) -> None:
+    """Let callbacks arrive in the inbox of *store*."""
+    callbacks = Callbacks(
+        Crypto(box.callback_token, box.encoding_aes_key, box.corp_id), SqlInbox(store), clock=box.clock
+    )
+
+    def receive(params: Mapping[str, str], body: bytes) -> int:
+        callbacks.handle_post(params, body)
+        return 200
+
+    box.on_callback(receive)
 
 
 @attrs.define
@@ -94,28 +88,20 @@ class Corp:
     wecom: AsyncWeCom
     outbox: AsyncOutbox
     migration: AsyncMigration
-    told: int = 0
+    dispatcher: AsyncDispatcher
 
     @classmethod
     def on(cls, port: Port, box: Sandbox, store: Store, settings: OutboxSettings | None = None) -> Corp:
         wecom = AsyncWeCom.on(port, box.corp_id, box.secret)
         outbox = AsyncOutbox(wecom, store, settings)
-        return cls(box, store, wecom, outbox, AsyncMigration(wecom, store, outbox))
+        dispatcher = AsyncDispatcher(wecom, store, [MirrorHandler(wecom)])
+        return cls(box, store, wecom, outbox, AsyncMigration(wecom, store, outbox), dispatcher)
 
-    def tell_failures(self) -> None:
-        """Log the failed transfers that WeCom has reported since the last time, as the mirror does from callbacks."""
-        new = self.box.record.transfers[self.told :]
-        self.told += len(new)
-        with self.store.begin() as conn:
-            EventLog.append(
-                conn,
-                self.box.corp_id,
-                *(
-                    TransferFailed(e.external_userid, e.takeover, REASONS[e.outcome], e.at)
-                    for e in new
-                    if e.outcome in REASONS
-                ),
-            )
+    async def work(self) -> None:
+        """Take what WeCom has reported into the mirror and the event log."""
+        self.box.deliver()
+        while await self.dispatcher.run():
+            pass
 
     async def step(self) -> bool:
         """Do what can be done now; return whether the plan is finished."""
@@ -123,8 +109,8 @@ class Corp:
         await self.outbox.drain()
         return progress.finished
 
-    async def drive(self, *, until: datetime | None = None, events: bool = False) -> None:
-        """Go through time until the plan is finished, nothing is left to wait for, or *until*."""
+    async def drive(self, *, events: bool = False) -> None:
+        """Go through time until the plan is finished, or nothing is left to wait for."""
         for _ in range(500):
             if await self.step():
                 return
@@ -137,11 +123,9 @@ class Corp:
                 return
             # Not later than an hour, so that callbacks come in between.
             soon = min(max(min(waiting), now), now + timedelta(hours=1)) if events else max(min(waiting), now)
-            if until is not None and soon > until:
-                return
             self.box.advance_to(max(soon, now + timedelta(seconds=1)))
             if events:
-                self.tell_failures()
+                await self.work()
         msg = "the migration does not end"
         raise AssertionError(msg)
 

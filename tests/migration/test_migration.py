@@ -13,14 +13,14 @@ import pytest
 from privdom._port import BlockingPort, run
 from privdom.errors import NotSent, UsageError
 from privdom.events import CustomerMoved, EventLog, TransferFailed, TransferRefused, WaveFinished
-from privdom.migration import AsyncMigration, ItemState, Migration, Policy, VipLast
-from privdom.mirror import follows, set_facts, tables
-from privdom.outbox import OutboxSettings
+from privdom.migration import ItemState, Migration, Policy, VipLast
+from privdom.mirror import follows, set_facts
+from privdom.outbox import AsyncDesiredTags, OutboxSettings
 from privdom.sandbox import Fault, Rules
-from privdom.store import Store, sql
+from privdom.store import Store
 from privdom.store.engine import make_engine
 from privdom.wecom import WeCom
-from tests.migration.corp import PLAN, Corp, Crash, CrashingStore, fill_mirror, new_sandbox, policy
+from tests.migration.corp import PLAN, Corp, Crash, CrashingStore, fill_mirror, listen, new_sandbox, policy
 
 
 DAY = timedelta(days=1)
@@ -81,21 +81,28 @@ def test_a_wave_starts_when_the_one_before_has_settled(on_port, memory):
 
 
 def test_success_moves_the_customer_everywhere(on_port, memory):
-    """A success moves the relation in the mirror and is announced, in place and time."""
+    """A success moves the relation in the mirror and the tags wished for, and is announced."""
     box = new_sandbox({"ann": 3}, takeover={"tom": 100})
+    tag = box.admin_adds_tags("level", ["VIP"])["VIP"]
     fill_mirror(memory, box)
     due = box.clock.now() + DAY
 
     async def scenario(port):
         corp = Corp.on(port, box, memory)
+        tags = AsyncDesiredTags(corp.wecom, memory)
+        with memory.begin() as conn:
+            tags.want(conn, box.corp_id, "tiering:vip", [("ann", "wm-ann-001", tag, True)])
+        await tags.push()
         await corp.migration.plan(PLAN, handover=["ann"], takeover={"tom": None}, policy=policy())
         await corp.drive()
+        await tags.push()
 
     on_port(scenario, transport=box.transport, clock=box.clock)
     customers = {f"wm-ann-{i:03}" for i in range(3)}
 
     assert customers == staff_of(memory, box, "tom")
     assert set() == staff_of(memory, box, "ann")
+    assert [("ann", (tag,)), ("tom", (tag,))] == [(change.staff, change.added) for change in box.record.tag_changes]
     assert {CustomerMoved(c, "ann", "tom", due) for c in customers} == set(log_of(memory, box, CustomerMoved.kind))
 
 
@@ -106,6 +113,8 @@ def test_refusals_and_a_full_takeover_are_told_apart(on_port, memory, events):
     box = new_sandbox({"ann": 14, "bob": 6}, takeover={"tom": 3, "una": 100})
     box.rules = Rules(refusal_rate=0.3)
     fill_mirror(memory, box)
+    if events:
+        listen(memory, box)
 
     async def scenario(port):
         corp = Corp.on(port, box, memory)
@@ -139,7 +148,9 @@ def test_a_refusal_settles_its_item_at_once(on_port, memory):
         await corp.step()
         await corp.step()
         with memory.begin() as conn:
-            failed = [TransferFailed(f"wm-ann-00{i}", "tom", reason) for i, reason in enumerate(["customer_refused", "?"])]
+            failed = [
+                TransferFailed(f"wm-ann-00{i}", "tom", reason) for i, reason in enumerate(["customer_refused", "?"])
+            ]
             EventLog.append(conn, box.corp_id, *failed)
         await corp.step()
         return [item async for item in corp.migration.items(PLAN)]
@@ -412,13 +423,15 @@ def test_a_plan_is_made_once(on_port, memory):
 def test_the_plan_can_be_read_before_anything_happens(on_port, memory):
     """The summary shows what each takeover staff gets, who stays and why, warnings and cost."""
     box = new_sandbox({"ann": 12}, takeover={"tom": 100}, overlap=2)
-    box.customer_deletes_staff("wm-ann-011", "ann")
     fill_mirror(memory, box)
+    listen(memory, box)
+    box.customer_deletes_staff("wm-ann-011", "ann")
     with memory.begin() as conn:
         set_facts(conn, box.corp_id, "tier.quality", {"wm-ann-005": "A", "wm-ann-006": "B"}, box.clock.now())
 
     async def scenario(port):
         corp = Corp.on(port, box, memory)
+        await corp.work()
         with memory.begin() as conn:
             corp.outbox.suppress(conn, ["wm-ann-007"], reason="asked for it")
         rules = policy(wave_size=3, vip_last=VipLast("tier.quality", ["A"]))
@@ -659,7 +672,7 @@ def test_a_crash_at_any_step_changes_nothing(committed):
         report, starts = _run(box, engine)
 
         assert expected == report, f"after transaction {crashes}"
-        assert [1] * 8 == list(starts.values())
+        assert {1} == set(starts.values())
 
     assert crashes > 10
 
@@ -677,13 +690,14 @@ def test_a_fault_on_the_way_changes_nothing(kind):
     report, starts = _run(box, engine)
 
     assert expected == report
-    assert [1] * 8 == list(starts.values())
+    assert {1} == set(starts.values())
 
 
 def test_two_processes_at_once_on_any_database(on_port, store, database):
     """Two processes that take turns at every step move each customer once, on SQLite and on PostgreSQL."""
     box = _disturbed_corp()
     fill_mirror(store, box)
+    listen(store, box)
 
     async def scenario(port):
         with Store(database) as other_store:
@@ -695,11 +709,11 @@ def test_two_processes_at_once_on_any_database(on_port, store, database):
                 for one in (corp, other):
                     await one.step()
                 box.advance(timedelta(hours=7))
-                corp.tell_failures()
+                await corp.work()
             return await other.migration.report(PLAN), corp.starts()
 
     report, starts = on_port(scenario, transport=box.transport, clock=box.clock)
 
     assert report.finished
-    assert [1] * 8 == list(starts.values())
+    assert {1} == set(starts.values())
     assert 8 == report.total.succeeded + report.total.refused + report.total.capacity

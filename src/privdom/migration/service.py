@@ -34,7 +34,7 @@ from privdom.migration.rules import (
     plan_items,
 )
 from privdom.migration.steps import fold_news, judge_results, submit
-from privdom.outbox import AsyncOutbox, DesiredTags, Outbox
+from privdom.outbox import AsyncDesiredTags, AsyncOutbox, Outbox
 from privdom.store import Store
 from privdom.wecom import AsyncWeCom, WeCom
 
@@ -70,7 +70,7 @@ class AsyncMigration:
         self._store = store
         self._outbox = outbox or AsyncOutbox(wecom, store)
         self._corp_id = wecom.corp_id
-        self._tags = DesiredTags(wecom, store)
+        self._tags = AsyncDesiredTags(wecom, store)
 
     async def plan(
         self,

@@ -36,7 +36,7 @@ from privdom.migration.rules import (
     takeover_time_of,
 )
 from privdom.mirror import move_follow
-from privdom.outbox import TRANSFER, AsyncOutbox, DesiredTags, ItemResult, Unit, UnitState
+from privdom.outbox import TRANSFER, AsyncDesiredTags, AsyncOutbox, ItemResult, Unit, UnitState
 from privdom.outbox import ItemState as LedgerState
 from privdom.wecom.transfers import TransferRequest
 
@@ -144,8 +144,8 @@ def _answered(items: Iterable[Item], unit: Unit, results: Mapping[str, ItemResul
         elif result.code:
             after = _learn(item, fact_of_errcode(result.code), now, errcode=result.code)
         else:
-            at = unit.armed_at or now
-            after = _started(item, at, at + _WAIT)
+            # Of the moments between which it started, the later for the days of rest, the earlier for the first look.
+            after = _started(item, now, (unit.armed_at or now) + _WAIT)
         found[_key(item)] = after
     return found
 
@@ -164,7 +164,7 @@ def _refused(items: Iterable[Item], event: TransferFailed, now: datetime) -> dic
 
 def judge_results(
     conn: Connection,
-    tags: DesiredTags,
+    tags: AsyncDesiredTags,
     corp_id: str,
     plan_id: str,
     pair: tuple[str, str],
