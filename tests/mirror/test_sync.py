@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
@@ -199,6 +200,17 @@ def test_several_processes_share_one_sync(on_port: OnPort, store: Store) -> None
     on_port(scenario, transport=box.transport, clock=box.clock)
 
     assert truth(box) == mirrored(store, box.corp_id)
+
+
+def test_syncs_at_the_same_time_write_each_page_once(store: Store) -> None:
+    """Workers that sync one corp at once share its pages, and none is counted twice."""
+    box = small_corp(staff=7, customers=300)
+    port = BlockingPort(transport=box.transport, clock=box.clock)
+    with ThreadPoolExecutor(3) as pool:
+        reports = list(pool.map(lambda _: run(mirror(box, port, store).sync()), range(3)))
+
+    assert truth(box) == mirrored(store, box.corp_id)
+    assert 300 >= max(report.customers.added for report in reports)
 
 
 def test_what_the_app_may_not_read_is_left_as_it_is(on_port: OnPort, store: Store) -> None:
