@@ -12,6 +12,7 @@ from sqlalchemy import select
 from privdom._port import Port
 from privdom.events import EventLog
 from privdom.outbox import BROADCAST, CONTACT_WAY, CORP_TAG, TRANSFER, AsyncOutbox, Policy, Subject, UnitState
+from privdom.outbox.recovery import recover
 from privdom.outbox.tables import audit
 from privdom.sandbox import Fault
 from privdom.store import Store
@@ -528,16 +529,21 @@ def test_decisions_checked(on_port: OnPort, store: Store) -> None:
 
 
 def test_late_transfer(on_port: OnPort, store: Store) -> None:
-    """A transfer that starts only after it was prepared again is still seen by the look-up of the second call."""
+    """A transfer that starts between the last look-up and the second call is not taken for what was there before."""
     corp = Corp()
     path = "transfer_customer"
 
     async def scenario(port: Port) -> None:
         outbox = corp.outbox(port, store, policy=Policy.RESEND)
         report = plan(store, outbox, TRANSFER, transfer(corp))
-        corp.box.faults.add(Fault("late_acceptance", path, delay=400))
+        corp.box.faults.add(Fault("late_acceptance", path, delay=180))
         await outbox.tick()
-        # Two look-ups find nothing; the second call, too, is lost.
+        while unit(store, outbox, report.unit_id).state is not UnitState.READY:
+            with store.read() as conn:
+                corp.box.advance_to(outbox.next_at(conn) or corp.box.clock.now())
+            await recover(outbox._ctx, 10)
+        assert 0 == corp.calls(path)
+        corp.box.advance(timedelta(seconds=30))
         corp.box.faults.add(Fault("lost_request", path))
         await run_out(corp, store, outbox)
         held = unit(store, outbox, report.unit_id)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -74,6 +74,7 @@ Index("ix_privdom_tag_push_due", push.c.corp_id, push.c.due_at)
 _WISH_KEYS = ["corp_id", "staff", "customer", "tag_id", "owner"]
 _RELATION = tuple_(wish.c.staff, wish.c.customer)
 Relation = tuple[str, str]
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 
 class WishState(StrEnum):
@@ -188,7 +189,7 @@ def move(conn: Connection, corp_id: str, customer: str, handover: str, takeover:
     return len(rows)
 
 
-def claim(conn: Connection, corp_id: str, *, now: datetime, lease: timedelta, limit: int) -> Sequence[Row[Any]]:
+def claim(conn: Connection, corp_id: str, *, now: datetime, lease: timedelta, limit: int) -> Sequence[AnyRow]:
     """Take relations that are due; nobody else gets them before the lease ends."""
     query = (
         select(push.c.staff, push.c.customer)
@@ -210,11 +211,11 @@ def claim(conn: Connection, corp_id: str, *, now: datetime, lease: timedelta, li
     return claimed.all()
 
 
-def take(conn: Connection, corp_id: str, claimed: Sequence[Row[Any]]) -> list[Task]:
+def take(conn: Connection, corp_id: str, claimed: Sequence[AnyRow]) -> list[Task]:
     """Return what is to be done on the claimed relations, and note that it may be done from now on."""
     relations = [(row.staff, row.customer) for row in claimed]
     there = (wish.c.corp_id == corp_id, _RELATION.in_(relations))
-    wishes: dict[Relation, list[Row[Any]]] = {relation: [] for relation in relations}
+    wishes: dict[Relation, list[AnyRow]] = {relation: [] for relation in relations}
     for row in _lock(conn, *there):
         wishes[row.staff, row.customer].append(row)
     # Before the call: if this worker dies after it, the tag is there and ours to take off.
@@ -224,8 +225,8 @@ def take(conn: Connection, corp_id: str, claimed: Sequence[Row[Any]]) -> list[Ta
     return [_task(row, wishes[row.staff, row.customer]) for row in claimed]
 
 
-def _task(claimed: Row[Any], wishes: Sequence[Row[Any]]) -> Task:
-    by_tag: dict[str, list[Row[Any]]] = {}
+def _task(claimed: AnyRow, wishes: Sequence[AnyRow]) -> Task:
+    by_tag: dict[str, list[AnyRow]] = {}
     for row in wishes:
         by_tag.setdefault(row.tag_id, []).append(row)
     add: list[str] = []
@@ -252,27 +253,33 @@ def _task(claimed: Row[Any], wishes: Sequence[Row[Any]]) -> Task:
 
 
 def record(conn: Connection, corp_id: str, results: Sequence[Pushed], now: datetime) -> list[Pushed]:
-    """Store what came of tasks; return those that were still ours."""
+    """Store what came of tasks; return those that were still ours, as they are stored."""
     relations = [(p.task.staff, p.task.customer) for p in results]
+    there = (wish.c.corp_id == corp_id, _RELATION.in_(relations))
+    _lock(conn, *there)
+    # Read under the locks, behind which a wish would have to wait.
     held = conn.execute(
-        select(push.c.staff, push.c.customer, push.c.fence).where(
+        select(push.c.staff, push.c.customer, push.c.fence, push.c.changes).where(
             push.c.corp_id == corp_id, tuple_(push.c.staff, push.c.customer).in_(relations)
         )
     )
-    fences = {(row.staff, row.customer): row.fence for row in held}
-    # Somebody who took over may have pushed newer wishes since.
-    ours = [p for p in results if fences.get((p.task.staff, p.task.customer)) == p.task.fence]
-    if not ours:
-        return []
-    there = (wish.c.corp_id == corp_id, _RELATION.in_([(p.task.staff, p.task.customer) for p in ours]))
-    _lock(conn, *there)
+    current = {(row.staff, row.customer): (row.fence, row.changes) for row in held}
+    ours: list[Pushed] = []
+    for p in results:
+        fence, changes = current.get((p.task.staff, p.task.customer), (0, 0))
+        # Somebody who took over may have pushed newer wishes since.
+        if fence != p.task.fence:
+            continue
+        # Wishes came in during the push, and which of them it met is not worth telling: it is made again.
+        ours.append(p if changes == p.task.changes else Pushed(p.task, wait=timedelta(0)))
     states = [row for p in ours for row in _wish_states(p)]
     if states:
         _set_wishes(conn, corp_id, states)
         # What is gone is nobody's wish any more; staff may put the same tag on by hand, and then it is theirs.
         gone = wish.c.state.in_([WishState.PUSHED, WishState.NO_RELATION])
         conn.execute(delete(wish).where(*there, ~wish.c.wanted, gone))
-    _close(conn, corp_id, ours, now)
+    if ours:
+        _close(conn, corp_id, ours, now)
     return ours
 
 
@@ -282,7 +289,7 @@ def _wish_states(p: Pushed) -> list[dict[str, Any]]:
     if p.no_relation:
         tags = (*task.add, *task.remove, *task.idle)
         return [who | {"b_tag": tag, "b_state": WishState.NO_RELATION, "b_code": None} for tag in tags]
-    done = p.done | set(task.idle)
+    done = p.done | set(task.idle) if p.wait is None else p.done
     return [
         *(who | {"b_tag": tag, "b_state": WishState.PUSHED, "b_code": None} for tag in sorted(done)),
         *(who | {"b_tag": tag, "b_state": WishState.FAILED, "b_code": code} for tag, code in sorted(p.failed.items())),
@@ -295,7 +302,7 @@ def _set_wishes(conn: Connection, corp_id: str, states: Sequence[Mapping[str, An
         wish.c.staff == bindparam("b_staff"),
         wish.c.customer == bindparam("b_customer"),
         wish.c.tag_id == bindparam("b_tag"),
-        # What was wished for in the meantime stays to be done.
+        # Another owner's wish for the same tag may be settled already, badly.
         wish.c.state == WishState.PENDING,
     ]
     conn.execute(update(wish).where(*there).values(state=bindparam("b_state"), code=bindparam("b_code")), list(states))
@@ -346,7 +353,7 @@ def next_at(conn: Connection, corp_id: str) -> datetime | None:
     return moment
 
 
-def _lock(conn: Connection, *where: ColumnElement[bool]) -> Sequence[Row[Any]]:
+def _lock(conn: Connection, *where: ColumnElement[bool]) -> Sequence[AnyRow]:
     query = select(wish).where(*where).order_by(wish.c.staff, wish.c.customer, wish.c.tag_id, wish.c.owner)
     if conn.dialect.name == "postgresql":
         query = query.with_for_update()

@@ -1,0 +1,341 @@
+"""Desired tags: several owners, one call, and nothing taken off that was not ours."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sqlalchemy import select
+
+from privdom._port import Port
+from privdom.errors import NotSent, UsageError
+from privdom.outbox import AsyncDesiredTags, OutboxSettings, PushReport, TagCounts
+from privdom.outbox.wishes import push as push_table
+from privdom.outbox.wishes import wish as wish_table
+from privdom.sandbox import Fault
+from privdom.store import Store
+from tests.conftest import OnPort
+from tests.outbox.corp import SETTLE, Corp, Crash, HookedPort, HookedStore, Points
+
+
+class Tagged(Corp):
+    """A corp with four tags."""
+
+    def __init__(self, seed: int = 0, **rules: Any) -> None:
+        super().__init__(seed, **rules)
+        self.tag = self.box.admin_adds_tags("等级", ["金", "银", "铜", "新"])
+
+    def want(self, store: Store, tags: AsyncDesiredTags, owner: str, *changes: tuple[str, bool], who: int = 0) -> None:
+        with store.begin() as conn:
+            tags.want(
+                conn,
+                self.box.corp_id,
+                owner,
+                [("zhang", self.customers[who], self.tag[name], present) for name, present in changes],
+            )
+
+    def worn(self, who: int = 0, staff: str = "zhang") -> set[str]:
+        """The names of the tags that a customer has, by the sandbox's record."""
+        names = {tag_id: name for name, tag_id in self.tag.items()}
+        have: set[str] = set()
+        for change in self.box.record.tag_changes:
+            if (change.staff, change.external_userid) == (staff, self.customers[who]):
+                have = (have | set(change.added)) - set(change.removed)
+        return {names.get(tag, tag) for tag in have}
+
+
+def _counts(store: Store, tags: AsyncDesiredTags) -> TagCounts:
+    with store.read() as conn:
+        return tags.pending(conn)
+
+
+def test_coalesced(on_port: OnPort, store: Store) -> None:
+    """All wishes on a relation become one call, and what was taken back before the push none."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.want(store, tags, "tiering", ("金", True), ("银", True), ("银", False))
+        corp.want(store, tags, "scoring", ("新", True), ("铜", True))
+        corp.want(store, tags, "scoring", ("铜", False))
+        corp.want(store, tags, "scoring", ("银", False))
+        assert TagCounts(pending=3) == _counts(store, tags)
+        assert PushReport(pushed=1) == await tags.push()
+        assert {"金", "新"} == corp.worn()
+        assert TagCounts(pushed=2) == _counts(store, tags)
+        corp.want(store, tags, "tiering", ("金", True))
+        assert not await tags.push()
+        corp.want(store, tags, "tiering", ("金", False), ("银", True))
+        assert PushReport(pushed=1) == await tags.push()
+        assert {"银", "新"} == corp.worn()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert 2 == corp.calls("mark_tag")
+
+
+def test_owners(on_port: OnPort, store: Store) -> None:
+    """A tag stays as long as one owner wants it; nobody takes off what no owner asked for."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.box.staff_edits_customer("zhang", corp.customers[0], add_tags=[corp.tag["铜"]])
+        corp.want(store, tags, "a", ("金", True), ("铜", False))
+        corp.want(store, tags, "b", ("金", True))
+        await tags.push()
+        corp.want(store, tags, "a", ("金", False))
+        await tags.push()
+        assert {"金", "铜"} == corp.worn()
+        corp.want(store, tags, "b", ("金", False))
+        await tags.push()
+        assert {"铜"} == corp.worn()
+        assert TagCounts() == _counts(store, tags)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_many(on_port: OnPort, store: Store) -> None:
+    """More relations than a batch holds are pushed, at most five calls at once, a limit of relations at a time."""
+    corp = Tagged(latency=0.002)
+    people = [corp.box.add_customer(f"wmmany{i}", staff=["li"]) for i in range(120)]
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        with store.begin() as conn:
+            tags.want(conn, corp.box.corp_id, "x", [("li", p, corp.tag["金"], True) for p in people])
+        assert PushReport(pushed=10) == await tags.push(10)
+        assert PushReport(pushed=110) == await tags.push()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert 120 == corp.calls("mark_tag")
+
+
+def test_bad_tag(on_port: OnPort, store: Store) -> None:
+    """One unknown tag fails alone; the others of the relation are pushed. Wanted again, it is tried again."""
+    corp = Tagged()
+    corp.tag["无"] = "etunknown"
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.want(store, tags, "x", ("金", True), ("新", True))
+        await tags.push()
+        corp.want(store, tags, "x", ("银", True), ("无", True), ("新", False))
+        assert PushReport(failed=1) == await tags.push()
+        assert {"金", "银"} == corp.worn()
+        assert TagCounts(pushed=2, failed=1) == _counts(store, tags)
+        with store.read() as conn:
+            assert [40068] == list(conn.scalars(select(wish_table.c.code).where(wish_table.c.state == "failed")))
+        corp.want(store, tags, "x", ("无", True))
+        assert PushReport(failed=1) == await tags.push()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_no_relation(on_port: OnPort, store: Store) -> None:
+    """A relation that is gone is recorded as such, and tried again when somebody wants it again."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.box.staff_deletes_customer("zhang", corp.customers[0])
+        corp.want(store, tags, "x", ("金", True))
+        assert PushReport(no_relation=1) == await tags.push()
+        assert TagCounts(no_relation=1) == _counts(store, tags)
+        corp.box.befriend("zhang", corp.customers[0])
+        corp.want(store, tags, "x", ("金", True))
+        assert PushReport(pushed=1) == await tags.push()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("connect_refused", "mark_tag"),
+        Fault("lost_request", "mark_tag"),
+        Fault("lost_response", "mark_tag"),
+        Fault("busy", "mark_tag", after_change=True),
+        Fault("html", "mark_tag"),
+        Fault("quota", "mark_tag"),
+        Fault("expired_token", "mark_tag"),
+    ],
+    ids=lambda fault: fault.kind,
+)
+def test_faults(on_port: OnPort, store: Store, fault: Fault) -> None:
+    """Whatever goes wrong, the relation is pushed again after a while."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.want(store, tags, "x", ("金", True))
+        corp.box.faults.add(fault)
+        assert PushReport(later=1) == await tags.push()
+        assert not await tags.push()
+        with store.read() as conn:
+            at = tags.next_at(conn)
+        assert at is not None
+        assert corp.box.clock.now() < at <= corp.box.clock.now() + SETTLE
+        corp.box.advance_to(at)
+        assert PushReport(pushed=1) == await tags.push()
+        with store.read() as conn:
+            assert tags.next_at(conn) is None
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert {"金"} == corp.worn()
+
+
+def test_fault_among_singles(on_port: OnPort, store: Store) -> None:
+    """Where tags are pushed one by one, what is done stays done when one of them has to wait."""
+    corp = Tagged()
+    corp.tag["无"] = "etunknown"
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.want(store, tags, "x", ("金", True), ("银", True), ("无", True))
+        # The body of a call for one tag alone.
+        corp.box.faults.add(Fault("lost_request", "mark_tag", subject=f'"add_tag":["{corp.tag["银"]}"]'))
+        assert PushReport(later=1) == await tags.push()
+        corp.box.advance(SETTLE)
+        assert await tags.push()
+        assert {"金", "银"} == corp.worn()
+        assert 0 == _counts(store, tags).pending
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_no_token(on_port: OnPort, store: Store) -> None:
+    """While no token is to be had, nothing is claimed and the caller hears why."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.want(store, tags, "x", ("金", True))
+        corp.box.faults.add(Fault("connect_refused", "gettoken"))
+        with pytest.raises(NotSent):
+            await tags.push()
+        assert PushReport(pushed=1) == await tags.push()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_move(on_port: OnPort, store: Store) -> None:
+    """Wishes follow a moved customer, meet what was wished for there, and are pushed again."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.want(store, tags, "x", ("金", True), ("银", True))
+        await tags.push()
+        corp.box.befriend("li", corp.customers[0])
+        with store.begin() as conn:
+            tags.want(conn, corp.box.corp_id, "x", [("li", corp.customers[0], corp.tag["金"], True)])
+            assert 2 == tags.move(conn, corp.box.corp_id, corp.customers[0], "zhang", "li")
+            assert 0 == tags.move(conn, corp.box.corp_id, corp.customers[0], "zhang", "li")
+        assert PushReport(pushed=1) == await tags.push()
+        assert {"金", "银"} == corp.worn(staff="li")
+        assert TagCounts(pushed=2) == _counts(store, tags)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_crash(on_port: OnPort, store: Store) -> None:
+    """Wherever a push breaks off, the next one after its lease brings every relation to what is wanted."""
+    point, died = 0, True
+    while died:
+        point += 1
+        corp, points = Tagged(seed=point), Points(point)
+
+        async def scenario(port: Port, corp: Tagged = corp, points: Points = points) -> None:
+            safe = corp.tags(port, store)
+            for who in range(3):
+                corp.want(store, safe, "x", ("金", True), who=who)
+            hooked: Any = HookedPort(port, points)
+            try:
+                await corp.tags(hooked, HookedStore(store, points)).push()
+            except (Crash, BaseExceptionGroup):
+                # Before anything was recorded: what may have been put on is ours to take off.
+                for who in range(3):
+                    corp.want(store, safe, "x", ("金", False), ("银", True), who=who)
+                corp.box.advance(timedelta(minutes=15))
+                await safe.push()
+                assert [{"银"}] * 3 == [corp.worn(who) for who in range(3)]
+            assert 0 == _counts(store, safe).pending
+
+        on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+        died = points.passed >= point
+
+    assert point > 10
+
+
+def test_wish_during_push(on_port: OnPort, store: Store) -> None:
+    """A wish that comes in during a push is not lost, and waits for its end."""
+    corp = Tagged()
+
+    class During(HookedPort):
+        wished = False
+
+        async def send(self, request: Any) -> Any:
+            response = await self._port.send(request)
+            if request.url.path.endswith("mark_tag") and not self.wished:
+                self.wished = True
+                other = corp.tags(self._port, store)
+                corp.want(store, other, "x", ("金", False), ("银", True))
+                assert not await other.push()
+            return response
+
+    async def scenario(port: Port) -> None:
+        during: Any = During(port, Points())
+        tags = corp.tags(during, store)
+        corp.want(store, tags, "x", ("金", True))
+        await tags.push()
+        await tags.push()
+        assert {"银"} == corp.worn()
+        assert TagCounts(pushed=1) == _counts(store, tags)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_slow_worker(on_port: OnPort, store: Store) -> None:
+    """A worker whose lease is over records nothing over the next one's work."""
+    corp = Tagged()
+
+    class Slow(HookedPort):
+        slept = False
+
+        async def send(self, request: Any) -> Any:
+            response = await self._port.send(request)
+            if request.url.path.endswith("mark_tag") and not self.slept:
+                self.slept = True
+                corp.box.advance(timedelta(minutes=20))
+                assert PushReport(pushed=1) == await corp.tags(self._port, store).push()
+            return response
+
+    async def scenario(port: Port) -> None:
+        slow: Any = Slow(port, Points())
+        tags = corp.tags(slow, store)
+        corp.want(store, tags, "x", ("金", True))
+        assert not await tags.push()
+        with store.read() as conn:
+            assert [] == list(conn.execute(select(push_table.c.staff)))
+
+    # Two calls of one relation cannot overlap in the sandbox, which is right: the first has been answered here.
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_owner_needed(on_port: OnPort, store: Store) -> None:
+    """A wish belongs to somebody; the settings bound what runs at once."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        with pytest.raises(UsageError, match="owner= is empty"):
+            corp.want(store, tags, "", ("金", True))
+        assert "AsyncDesiredTags of ww" in repr(tags)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    with pytest.raises(UsageError, match="at least 1"):
+        OutboxSettings(tags_in_flight=0)
+    with pytest.raises(UsageError, match="longer than nothing"):
+        OutboxSettings(settle=timedelta(0))
