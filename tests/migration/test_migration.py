@@ -268,6 +268,28 @@ def test_a_lost_answer_is_found_again(on_port, memory):
     assert [1] * 4 == list(starts.values())
 
 
+def test_a_lost_answer_with_a_refusal_in_it(on_port, memory):
+    """Where a lost answer turned a customer down, who is missing in the results, that one fails and the others move."""
+    box = new_sandbox({"ann": 3}, takeover={"tom": 100})
+    fill_mirror(memory, box)
+    box.staff_deletes_customer("ann", "wm-ann-001")
+    box.faults.add(Fault("lost_response", "transfer_customer"))
+
+    async def scenario(port):
+        corp = Corp.on(port, box, memory)
+        await corp.migration.plan(PLAN, handover=["ann"], takeover={"tom": None}, policy=policy())
+        await corp.drive()
+        return await corp.migration.report(PLAN), [i async for i in corp.migration.items(PLAN, ItemState.FAILED)]
+
+    report, (failed,) = on_port(scenario, transport=box.transport, clock=box.clock)
+
+    assert (True, 2) == (report.finished, report.total.succeeded)
+    assert ("wm-ann-001", "the call arrived, but WeCom shows no transfer of this customer") == (
+        failed.external_userid,
+        failed.reason,
+    )
+
+
 def test_a_parked_call_does_not_hold_up_other_waves(on_port, memory):
     """Customers of a call that nobody can find stay submitted, the later waves go on, and a person ends it."""
     box = new_sandbox({"ann": 4}, takeover={"tom": 100})

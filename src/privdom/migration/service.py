@@ -190,6 +190,7 @@ class AsyncMigration:
         now: datetime,
         conn: Connection,
     ) -> Plan:
+        tables.lock_planning(conn, self._corp_id)
         found = tables.find_plan(conn, self._corp_id, plan_id)
         if found is not None:
             return found
@@ -198,10 +199,8 @@ class AsyncMigration:
         follows = gather.follows(conn, self._corp_id, handover, tuple(takeover), policy)
         draft = plan_items(follows, takers, policy, gather.history(conn, self._corp_id, policy, now), now)
         plan = _outline(plan_id, handover, takers, follows, policy, draft, now)
-        if tables.add_plan(conn, self._corp_id, plan, draft):
-            return plan
-        # Somebody else stored it while this transaction read.
-        return self._need(plan_id, conn)
+        tables.add_plan(conn, self._corp_id, plan, draft)
+        return plan
 
     def _need(self, plan_id: str, conn: Connection) -> Plan:
         plan = tables.find_plan(conn, self._corp_id, plan_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import attrs
@@ -87,15 +87,22 @@ def fold_news(conn: Connection, outbox: AsyncOutbox, corp_id: str, now: datetime
         return 0, False
     ours = [e.unit_id for _, e in news if isinstance(e, UnitSettled) and e.owner.startswith(_OWNER)]
     refused = [e.external_userid for _, e in news if isinstance(e, TransferFailed)]
-    items = _lock_items(conn, corp_id, ours, refused)
-    before = {_key(item): item for item in items}
+    before = {_key(item): item for item in _lock_items(conn, corp_id, ours, refused)}
     after = dict(before)
+    of_unit: defaultdict[str | None, list[Key]] = defaultdict(list)
+    of_customer: defaultdict[str, list[Key]] = defaultdict(list)
+    for key, item in before.items():
+        of_unit[item.unit_id].append(key)
+        of_customer[item.external_userid].append(key)
     for _, event in news:
         if isinstance(event, TransferFailed):
-            after |= _refused(after.values(), event, now)
-        elif isinstance(event, UnitSettled) and event.owner.startswith(_OWNER):
+            for key in of_customer[event.external_userid]:
+                after[key] = _failed(after[key], event, now)
+        elif isinstance(event, UnitSettled) and of_unit[event.unit_id]:
+            unit = outbox.unit(conn, event.unit_id)
             results = {result.subject: result for result in outbox.items(conn, event.unit_id)}
-            after |= _answered(after.values(), outbox.unit(conn, event.unit_id), results, now)
+            for key in of_unit[event.unit_id]:
+                after[key] = _answered(after[key], unit, results.get(after[key].external_userid), now)
     changed = [item for key, item in after.items() if item != before[key]]
     tables.save_items(conn, corp_id, changed)
     EventLog.advance(conn, corp_id, CONSUMER, news[-1][0])
@@ -126,40 +133,30 @@ def _lock_items(conn: Connection, corp_id: str, units: list[str], customers: lis
     return find()
 
 
-def _answered(items: Iterable[Item], unit: Unit, results: Mapping[str, ItemResult], now: datetime) -> dict[Key, Item]:
-    """Return what the end of *unit*, with its *results* by customer, makes of those of *items* that wait for it."""
-    found: dict[Key, Item] = {}
-    for item in items:
-        if item.unit_id != unit.id or item.state is not ItemState.SUBMITTED:
-            continue
-        result = results.get(item.external_userid)
-        if unit.state is UnitState.PARKED:
-            after = attrs.evolve(item, parked=True, poll_at=now, reason=f"parked: {unit.reason}")
-        elif unit.state is not UnitState.CONFIRMED:
-            code = None if result is None else result.code
-            after = _learn(item, Fact.BROKEN, now, errcode=code, reason=f"{unit.state}: {unit.reason}")
-        elif result is None or result.state is LedgerState.UNSEEN:
-            reason = "the call arrived, but WeCom shows no transfer of this customer"
-            after = _learn(item, Fact.BROKEN, now, reason=reason)
-        elif result.code:
-            after = _learn(item, fact_of_errcode(result.code), now, errcode=result.code)
-        else:
-            # Of the moments between which it started, the later for the days of rest, the earlier for the first look.
-            after = _started(item, now, (unit.armed_at or now) + _WAIT)
-        found[_key(item)] = after
-    return found
+def _answered(item: Item, unit: Unit, result: ItemResult | None, now: datetime) -> Item:
+    """Return what the end of *unit*, with *result* for this customer, makes of *item*."""
+    if item.state is not ItemState.SUBMITTED:
+        return item
+    if unit.state is UnitState.PARKED:
+        return attrs.evolve(item, parked=True, poll_at=now, reason=f"parked: {unit.reason}")
+    if unit.state is not UnitState.CONFIRMED:
+        code = None if result is None else result.code
+        return _learn(item, Fact.BROKEN, now, errcode=code, reason=f"{unit.state}: {unit.reason}")
+    if result is None or result.state is LedgerState.UNSEEN:
+        return _learn(item, Fact.BROKEN, now, reason="the call arrived, but WeCom shows no transfer of this customer")
+    if result.code:
+        return _learn(item, fact_of_errcode(result.code), now, errcode=result.code)
+    # Of the moments between which it started, the later for the days of rest, the earlier for the first look.
+    return _started(item, now, (unit.armed_at or now) + _WAIT)
 
 
-def _refused(items: Iterable[Item], event: TransferFailed, now: datetime) -> dict[Key, Item]:
-    """Return what *event*, which names the takeover but no handover staff, makes of those of *items* it is about."""
-    return {
-        _key(item): _learn(item, _FAIL_REASONS.get(event.reason, Fact.BROKEN), now, reason=event.reason)
-        for item in items
-        if (item.external_userid, item.takeover_userid) == (event.external_userid, event.takeover_userid)
-        and item.state in {ItemState.SUBMITTED, ItemState.WAITING}
-        and item.submitted_at is not None
-        and (event.at is None or event.at >= item.submitted_at.replace(microsecond=0))
-    }
+def _failed(item: Item, event: TransferFailed, now: datetime) -> Item:
+    """Return what *event*, which names the takeover but no handover staff, makes of *item*."""
+    if item.takeover_userid != event.takeover_userid or item.state.settled or item.submitted_at is None:
+        return item
+    if event.at is not None and event.at < item.submitted_at.replace(microsecond=0):
+        return item
+    return _learn(item, _FAIL_REASONS.get(event.reason, Fact.BROKEN), now, reason=event.reason)
 
 
 def judge_results(
@@ -177,8 +174,7 @@ def judge_results(
     A success moves the relation in the mirror and the wished-for tags, and is announced, in the same transaction.
     """
     row = tables.lock_plan(conn, corp_id, plan_id)
-    if row is None:
-        return 0
+    assert row is not None
     by_customer: defaultdict[str, list[ResultRecord]] = defaultdict(list)
     for record in records:
         by_customer[record.external_userid].append(record)

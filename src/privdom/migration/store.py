@@ -49,6 +49,7 @@ __all__ = [
     "items_of_transfers",
     "items_of_units",
     "lock_plan",
+    "lock_planning",
     "moving",
     "next_wave",
     "page_of_items",
@@ -142,8 +143,16 @@ class PlanRow:
     finished_at: datetime | None
 
 
-def add_plan(conn: Connection, corp_id: str, plan: Plan, draft: Draft) -> bool:
-    """Store *plan* with the items of *draft*; return False, storing nothing, where a plan of this id exists."""
+def lock_planning(conn: Connection, corp_id: str) -> None:
+    """Let only this transaction make plans, until it ends: two at once could both choose a customer."""
+    # SQLite has a single writer anyway.
+    if conn.dialect.name == "postgresql":
+        key = f"privdom migration {corp_id}"
+        conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+
+
+def add_plan(conn: Connection, corp_id: str, plan: Plan, draft: Draft) -> None:
+    """Store *plan* with the items of *draft*."""
     outline = _Outline(plan.handover, plan.parts, plan.moves, dict(plan.left_out), plan.warnings, plan.estimate)
     row = {
         "corp_id": corp_id,
@@ -155,8 +164,7 @@ def add_plan(conn: Connection, corp_id: str, plan: Plan, draft: Draft) -> bool:
         "wave": 0,
         "waves_finished": 0,
     }
-    if not sql.insert_ignore(conn, plan_table, [row]):
-        return False
+    conn.execute(insert(plan_table), row)
     fixed = {"corp_id": corp_id, "plan_id": plan.plan_id, "parked": False}
     moves = (
         {
@@ -186,7 +194,6 @@ def add_plan(conn: Connection, corp_id: str, plan: Plan, draft: Draft) -> bool:
     for rows in (moves, stays):
         for chunk in sql.chunks(rows):
             conn.execute(insert(item_table), chunk)
-    return True
 
 
 def find_plan(conn: Connection, corp_id: str, plan_id: str) -> Plan | None:
