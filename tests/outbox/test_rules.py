@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import attrs
 import pytest
 
 from privdom.errors import CursorLoop, MayHaveArrived, NotSent, PrivdomError, api_error
-from privdom.outbox.rules import back_off, judge, judge_preparation
-from privdom.outbox.verdicts import Doubt, Refuse, Release
+from privdom.outbox import OutboxSettings, Policy
+from privdom.outbox.kind import Again, Candidate, Found, Lapsed, NotYet, Unclear
+from privdom.outbox.rules import Lookup, back_off, decide, judge, judge_preparation, look_failed
+from privdom.outbox.verdicts import Confirm, Done, Doubt, LookAgain, Park, Refuse, Release
 
 
 @pytest.mark.parametrize(
@@ -54,3 +58,61 @@ def test_back_off() -> None:
     assert [1, 2, 4, 8] == [back_off(n).total_seconds() for n in (1, 2, 3, 4)]
     assert timedelta(minutes=15) == back_off(1000)
     assert timedelta(hours=2) == back_off(7, timedelta(hours=2))
+
+
+SETTINGS = OutboxSettings(settle=timedelta(minutes=1))
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+LOOKUP = Lookup(
+    now=NOW,
+    policy=Policy.PARK,
+    absent_seen=None,
+    failures=0,
+    settings=SETTINGS,
+    taken=frozenset({"ours"}),
+    rivals=False,
+)
+
+
+def _candidate(remote_id: str, *, certain: bool = False) -> Candidate:
+    return Candidate(Done(remote_id, None), certain)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "changes", "expected"),
+    [
+        ([_candidate("a")], {}, Confirm),
+        ([_candidate("a"), _candidate("ours")], {}, Confirm),
+        ([_candidate("a"), _candidate("b", certain=True)], {"rivals": True}, Confirm),
+        ([_candidate("a"), _candidate("b")], {}, Park),
+        ([_candidate("a", certain=True), _candidate("b", certain=True)], {}, Park),
+        ([_candidate("a")], {"rivals": True}, Park),
+        ([], {}, LookAgain),
+        ([_candidate("ours")], {"absent_seen": NOW - timedelta(seconds=59)}, LookAgain),
+        ([], {"absent_seen": NOW - timedelta(seconds=60)}, Park),
+        ([], {"absent_seen": NOW - timedelta(seconds=60), "policy": Policy.RESEND}, Release),
+    ],
+)
+def test_decide(candidates: list[Candidate], changes: dict[str, Any], expected: type[object]) -> None:
+    """One hit confirms, several park, and absence counts once it was seen twice, a settle time apart."""
+    assert isinstance(decide(Found(tuple(candidates)), attrs.evolve(LOOKUP, **changes)), expected)
+
+
+def test_decide_special() -> None:
+    """What is still dispatched waits, what cannot be looked up parks, what is guarded is called again or lapses."""
+    findings = [NotYet("x"), Unclear("x"), Again(timedelta(0), "x"), Lapsed("x")]
+
+    assert [LookAgain, Park, Release, Refuse] == [type(decide(finding, LOOKUP)) for finding in findings]
+
+
+@pytest.mark.parametrize(
+    ("error", "failures", "expected"),
+    [
+        (api_error(41063), 100, LookAgain),
+        (api_error(45009), 100, LookAgain),
+        (NotSent("x"), 3, LookAgain),
+        (NotSent("x"), 4, Park),
+    ],
+)
+def test_look_failed(error: PrivdomError, failures: int, expected: type[object]) -> None:
+    """A look-up that fails is repeated, five times in a row at most; quotas and dispatching only take time."""
+    assert isinstance(look_failed(error, attrs.evolve(LOOKUP, failures=failures)), expected)

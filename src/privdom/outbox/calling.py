@@ -9,6 +9,7 @@ from functools import partial
 import attrs
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from privdom.errors import PrivdomError
 from privdom.outbox import transitions
@@ -88,7 +89,11 @@ async def _call_armed(ctx: Context, prepared: Sequence[_Prepared]) -> TickReport
         )
         return _settle(ctx, conn, failed, now, since=UnitState.READY), armed
 
-    report, armed = await ctx.write(arm)
+    try:
+        report, armed = await ctx.write(arm)
+    except IntegrityError:
+        # Another worker has just armed a unit of one of these lanes: the index lets only one in. Next time, then.
+        return TickReport()
     called = [c async for c in ctx.port.map(partial(_call, ctx, until), armed, ctx.settings.in_flight)]
     now = ctx.port.now()
     report += await ctx.write(lambda conn: _settle(ctx, conn, called, now, since=UnitState.CALLING))

@@ -155,9 +155,10 @@ class AsyncDesiredTags:
             return 0, PushReport()
         tasks = await self._write(partial(wishes.take, corp_id=corp_id, claimed=claimed))
         push = partial(self._push_one, until)
+        results = [result async for result in port.map(push, tasks, self._settings.tags_in_flight)]
+        now = port.now()
+        # What was cut off before is pushed again when its lease is over; what is done should not have to be.
         with port.shield():
-            results = [result async for result in port.map(push, tasks, self._settings.tags_in_flight)]
-            now = port.now()
             kept = await self._write(partial(wishes.record, corp_id=corp_id, results=results, now=now))
         report = PushReport(
             pushed=sum(p.wait is None and not p.failed and not p.no_relation for p in kept),
