@@ -224,10 +224,8 @@ class DesiredTags(Blocking[AsyncDesiredTags]):
         settings: How many calls at once (``tags_in_flight``), and ``settle``.
     """
 
-    def __init__(self, wecom: WeCom | AsyncWeCom, store: Store, settings: OutboxSettings | None = None) -> None:
-        # Services that only wish hold the awaited client.
-        core = wecom if isinstance(wecom, AsyncWeCom) else core_of(wecom)
-        super().__init__(AsyncDesiredTags(core, store, settings))
+    def __init__(self, wecom: WeCom, store: Store, settings: OutboxSettings | None = None) -> None:
+        super().__init__(AsyncDesiredTags(core_of(wecom), store, settings))
 
     want = same(AsyncDesiredTags.want)
     move = same(AsyncDesiredTags.move)
