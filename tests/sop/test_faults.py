@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -101,6 +101,49 @@ def test_a_resent_unit_is_not_planned_anew(on_port: OnPort, sandbox: Sandbox, st
         assert "confirmed" not in (await world.states(one))["hello"]
 
     in_world(on_port, sandbox, store, scenario)
+
+
+def test_what_was_given_up_does_not_follow_a_transfer(on_port: OnPort, sandbox: Sandbox, store: Store) -> None:
+    """A call of unknown fate that a person gave up is not made again for the takeover: it may have arrived."""
+
+    async def scenario(world: World) -> None:
+        one = world.customers(1)[0]
+        await world.begin([one], HELLO)
+        sandbox.faults.add(Fault("lost_request", "add_msg_template"))
+        await world.days(0.5)
+        [unit] = await world.outbox.parked.list()
+        await world.outbox.parked.drop(unit.id, by="li")
+        await world.turn()
+        sandbox.befriend("bob", one)
+        world.log(CustomerMoved(one, "ann", "bob", sandbox.clock.now()))
+
+        await world.days(1)
+
+        assert ["refused"] == [step.state for step in await world.journeys.steps(one)]
+        assert not world.received()
+
+    in_world(on_port, sandbox, store, scenario)
+
+
+def test_several_workers(on_port: OnPort, sandbox: Sandbox, database: str) -> None:
+    """Any number of processes may do the work at once: nothing is sent, or told, twice."""
+
+    async def scenario(world: World) -> None:
+        customers = world.customers(3)
+        await world.begin(customers)
+        workers = [World(world.wecom.port, sandbox, world.store) for _ in range(3)]
+
+        while sandbox.clock.now() < datetime(2026, 1, 10, tzinfo=UTC):
+            async for _ in world.wecom.port.map(World.turn, workers, len(workers)):
+                pass
+            await world.wait(datetime(2026, 1, 10, tzinfo=UTC))
+
+        assert {(who, step.text): 1 for who in customers for step in WELCOME.steps} == world.received()
+        assert 9 == len(world.events("step_sent"))
+        assert 3 == len(world.events("journey_left"))
+
+    with Store(database) as store:
+        in_world(on_port, sandbox, store, scenario)
 
 
 def test_results_that_wecom_does_not_tell_yet(on_port: OnPort, sandbox: Sandbox, store: Store) -> None:

@@ -477,6 +477,7 @@ def test_next_at(on_port: OnPort, sandbox: Sandbox, store: Store) -> None:
         await world.turn()
         assert start + timedelta(hours=26) == await world.journeys.next_at()
         await world.days(1)
+        await world.turn()
         await world.begin(world.customers(1), HELLO)
         due = sandbox.clock.now() + timedelta(hours=2)
         assert due == await world.journeys.next_at()

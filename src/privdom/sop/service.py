@@ -198,10 +198,20 @@ class AsyncJourneys:
 
     async def next_at(self) -> datetime | None:
         """Return when `advance` or `collect` will next have something to do by the clock alone; None: never."""
-        due, closing = await self._ctx.read(lambda conn: steps.next_moments(conn, self._ctx.corp_id))
-        if due is not None:
-            due = self._ctx.outbox.settings.gate.open_at(max(due, self._ctx.port.now()))
-        return min((moment for moment in (due, closing) if moment is not None), default=None)
+        ctx = self._ctx
+        now = ctx.port.now()
+
+        def look(conn: Connection) -> list[datetime | None]:
+            due = steps.next_due(conn, ctx.corp_id)
+            return [
+                # Quiet hours hold it back.
+                None if due is None else ctx.outbox.settings.gate.open_at(max(due, now)),
+                steps.next_close(conn, ctx.corp_id),
+                enrolments.next_end(conn, ctx.corp_id, now),
+            ]
+
+        moments = await ctx.read(look)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def __repr__(self) -> str:
         return f"<AsyncJourneys of {self._ctx.corp_id} in {self._ctx.store!r}>"

@@ -15,11 +15,21 @@ from privdom.sop.store.tables import enrolment, step
 from privdom.store import sql
 
 
-__all__ = ["LOST", "enrol", "finished", "leave", "move"]
+__all__ = ["LOST", "enrol", "finished", "leave", "move", "next_end"]
 
 _E, _S = enrolment.c, step.c
 # How many enrolments one statement ends.
 _PAGE = 5000
+
+# Databases use a partial index only where they can see its condition, which a parameter hides.
+_ACTIVE = _E.state == literal_column("'active'")
+_STILL_GOING = exists().where(
+    _S.corp_id == _E.corp_id,
+    _S.journey_id == _E.journey_id,
+    _S.external_userid == _E.external_userid,
+    _S.rotation == _E.rotation,
+    _S.state.in_([StepState.WAITING, StepState.PLANNED, StepState.CONFIRMED]),
+)
 
 LOST = "not a customer of the staff any more"
 
@@ -175,19 +185,8 @@ def leave(
 
 def finished(conn: Connection, corp_id: str, now: datetime) -> list[tuple[str, str]]:
     """End a page of the enrolments whose last window has closed and none of whose steps is open."""
-    still = exists().where(
-        _S.corp_id == _E.corp_id,
-        _S.journey_id == _E.journey_id,
-        _S.external_userid == _E.external_userid,
-        _S.rotation == _E.rotation,
-        _S.state.in_([StepState.WAITING, StepState.PLANNED, StepState.CONFIRMED]),
-    )
     keys = (_E.journey_id, _E.external_userid, _E.rotation)
-    query = (
-        select(*keys)
-        .where(_E.corp_id == corp_id, _E.state == literal_column("'active'"), _E.ends_at <= now, ~still)
-        .limit(_PAGE)
-    )
+    query = select(*keys).where(_E.corp_id == corp_id, _ACTIVE, _E.ends_at <= now, ~_STILL_GOING).limit(_PAGE)
     rows = conn.execute(query).all()
     if rows:
         theirs = and_(
@@ -201,3 +200,13 @@ def finished(conn: Connection, corp_id: str, now: datetime) -> list[tuple[str, s
             [{"journey": j, "customer": c, "number": n} for j, c, n in rows],
         )
     return [(j, c) for j, c, _ in rows]
+
+
+def next_end(conn: Connection, corp_id: str, now: datetime) -> datetime | None:
+    """Return when `finished` will next find something; not what only waits for the result of its last step."""
+    return conn.scalar(
+        select(_E.ends_at)
+        .where(_E.corp_id == corp_id, _ACTIVE, or_(_E.ends_at > now, ~_STILL_GOING))
+        .order_by(_E.ends_at)
+        .limit(1)
+    )

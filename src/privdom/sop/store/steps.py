@@ -43,7 +43,8 @@ __all__ = [
     "instances",
     "mark",
     "miss",
-    "next_moments",
+    "next_close",
+    "next_due",
     "open_units",
     "plan",
     "settle",
@@ -302,12 +303,19 @@ def in_unit(conn: Connection, corp_id: str, unit_id: str) -> set[str]:
     return set(conn.scalars(query.where(*theirs)))
 
 
-def next_moments(conn: Connection, corp_id: str) -> tuple[datetime | None, datetime | None]:
-    """Return when the next step falls due, and when the next window closes that somebody waits for."""
-    paused = _S.journey_id.in_(_paused(corp_id))
-    waiting = select(func.min(_S.due_at)).where(_S.corp_id == corp_id, _WAITING, ~paused)
-    closing = select(func.min(_S.window_end)).where(_S.corp_id == corp_id, or_(_IN_HAND, and_(_WAITING, paused)))
-    return conn.scalar(waiting), conn.scalar(closing)
+def next_due(conn: Connection, corp_id: str) -> datetime | None:
+    """Return when the next step falls due; it may be past."""
+    mine = (_S.corp_id == corp_id, _WAITING, _S.journey_id.not_in(_paused(corp_id)))
+    moment: datetime | None = conn.scalar(select(func.min(_S.due_at)).where(*mine))
+    return moment
+
+
+def next_close(conn: Connection, corp_id: str) -> datetime | None:
+    """Return when the next window closes of a step that waits for staff, or for its journey to go on."""
+    paused = and_(_WAITING, _S.journey_id.in_(_paused(corp_id)))
+    query = select(func.min(_S.window_end)).where(_S.corp_id == corp_id, or_(_IN_HAND, paused))
+    moment: datetime | None = conn.scalar(query)
+    return moment
 
 
 def instances(conn: Connection, corp_id: str, external_userid: str, journey_id: str | None) -> tuple[StepInstance, ...]:
