@@ -16,17 +16,17 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table as ScreenTable
 from sqlalchemy import Column, MetaData, String, Table, select
 from support import corp
@@ -38,12 +38,12 @@ from support.report import Table as ReportTable
 from privdom import WeCom
 from privdom.events import Dispatcher, SqlInbox
 from privdom.livecodes import ChannelCode, LiveCodes
-from privdom.migration import LeftOutReason, Migration, Policy, VipLast
+from privdom.migration import LeftOutReason, Migration, MigrationReport, Policy, VipLast
 from privdom.mirror import Mirror, MirrorHandler, Subjects, customers, follows, set_facts
 from privdom.outbox import DesiredTags, Outbox
 from privdom.outbox.gate import CHINA
 from privdom.scoring import CustomerEvent, PointRule, ScoreRules, Scoring, Threshold, amount_over
-from privdom.sop import Day, Journey, Journeys, Step
+from privdom.sop import Day, Journey, Journeys, Step, StepState
 from privdom.store import JsonText, Store
 from privdom.tiering import Band, Category, Dimension, Tier, Tiering, TierRule, TierScheme
 from privdom.wecom.callbacks import Callbacks, Crypto
@@ -60,6 +60,7 @@ REFUSAL_RATE = 0.06
 CHANNELS = {"shop": "门店海报", "parcel": "包裹卡", "friend": "老客推荐"}
 SCANS_AT = (1, 2, 5, 7)  # hours after the beginning
 
+SUPER_USER = 100
 POINTS = ScoreRules(
     "points",
     rules=[
@@ -67,7 +68,7 @@ POINTS = ScoreRules(
         PointRule("big_order", on="purchase", points=15, when=amount_over(Decimal(100))),
         PointRule("share", on="share", points=20),
     ],
-    thresholds=[Threshold("super_user", at_least=100, tag="超级用户")],
+    thresholds=[Threshold("super_user", at_least=SUPER_USER, tag="超级用户")],
 )
 
 SCHEME = TierScheme(
@@ -92,7 +93,9 @@ JOURNEY = Journey(
     "welcome",
     steps=[
         Step("hello", Day(1, time(10)), text="您好，我们是您的新服务团队，有任何问题随时找我。"),
-        Step("care", Day(3, time(10)), text="本周新品已上架，回复“新品”看看为您挑选的内容。", window=timedelta(hours=30)),
+        Step(
+            "care", Day(3, time(10)), text="本周新品已上架，回复“新品”看看为您挑选的内容。", window=timedelta(hours=30)
+        ),
         Step("offer", Day(6, time(19)), text="老朋友专享：本周下单立减，仅限企业微信好友。"),
     ],
 )
@@ -114,9 +117,7 @@ class Takeover:
         self.sandbox = corp.attach(folder, seed=7, now=BEGIN)
         secrets = self.sandbox.settings()
         self.corp_id = secrets["corp_id"]
-        self.wecom = WeCom(
-            self.corp_id, secrets["secret"], base_url=self.sandbox.base_url, clock=self.sandbox.clock
-        )
+        self.wecom = WeCom(self.corp_id, secrets["secret"], base_url=self.sandbox.base_url, clock=self.sandbox.clock)
         self.store = Store(f"sqlite:///{folder / 'privdom.db'}")
         with self.store.begin() as conn:
             _meta.create_all(conn)
@@ -145,14 +146,15 @@ class Takeover:
             self.once("populate", self.populate)
             self.once("sync", self.sync)
             self.once("codes", self.make_codes)
+            self.days = self.progress.add_task("the days go by", total=1.0)
             for hour in SCANS_AT:
                 self.until(BEGIN + timedelta(hours=hour))
-                self.once(f"scans {hour}", lambda hour=hour: self.scan(hour))
+                self.once(f"scans {hour}", partial(self.scan, hour))
             self.until(BEGIN + timedelta(hours=8))
-            before = self.once("first sweep", lambda: self.score_and_tier(until=date(1997, 9, 30)))
+            before = self.once("first sweep", partial(self.score_and_tier, date(1997, 9, 30)))
             self.once("plan", self.plan)
             self.until(END)
-            after = self.once("second sweep", lambda: self.score_and_tier(until=date(1998, 12, 31)))
+            after = self.once("second sweep", partial(self.score_and_tier, date(1998, 12, 31)))
             self.once("last sync", self.sync)
             return self.tell(before, after)
 
@@ -160,19 +162,25 @@ class Takeover:
 
     def populate(self) -> None:
         """Make the other company's corp, and bring our own staff into it."""
-        if not self.sandbox.state()["staff"]:
+        if not self.staff():
             self.sandbox.populate(staff=12, customers=self.size, groups=30)
-        there = self.sandbox.state()["staff"]
-        for userid in TEAM:
+        there = self.staff()
+        for userid, capacity in TEAM.items():
             if userid not in there:
-                room = self.size // 10 if userid == SMALL_TEAM_MATE else TEAM[userid]
+                room = self.size // 10 if userid == SMALL_TEAM_MATE else capacity
                 self.sandbox.add_staff(userid, capacity=room)
         self.sandbox.change_rules(refusal_rate=REFUSAL_RATE)
 
     def sync(self) -> None:
-        """Read all staff, customers, groups and tags into the mirror, and note how each customer was found."""
-        bar = self.progress.add_task("sync", total=None)
-        self.mirror.sync(progress=lambda _, done, total: self.progress.update(bar, completed=done, total=total))
+        """Read all staff, customers, groups and tags into the mirror."""
+        bars: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int | None) -> None:
+            if stage not in bars:
+                bars[stage] = self.progress.add_task(f"read {stage}")
+            self.progress.update(bars[stage], completed=done, total=done if total is None else total)
+
+        self.mirror.sync(progress=show)
 
     def make_codes(self) -> None:
         """One live code for each channel, with its tag and its welcome message; and the other tags we need."""
@@ -239,13 +247,12 @@ class Takeover:
 
     def until(self, when: datetime) -> None:
         """Let the days pass: everything that falls due is done at its moment."""
-        bar = self.progress.add_task(f"until {when:%a %d %b %H:%M}", total=100)
-        start = self.now
         while self.now < when:
             self.settle()
             moments = [m for m in self.next_moments() if m > self.now]
             self.sandbox.advance_to(min([*moments, when]))
-            self.progress.update(bar, completed=100 * (self.now - start) / (when - start))
+            local = f"{self.now.astimezone(CHINA):%a %d %b, %H:%M}"
+            self.progress.update(self.days, completed=(self.now - BEGIN) / (END - BEGIN), description=local)
         self.settle()
 
     def settle(self) -> None:
@@ -273,10 +280,9 @@ class Takeover:
     def tell(self, before: dict[str, int], after: dict[str, int]) -> Story:
         """Gather what the report shows."""
         moved = self.migration.report(PLAN)
-        journey = self.journeys.report(JOURNEY.id)
-        welcome = self.sandbox.record.welcomes
+        record = self.sandbox.record
         sends: dict[date, Counter[str]] = {}
-        for delivery in self.sandbox.record.deliveries:
+        for delivery in record.deliveries:
             if delivery.status == 1:
                 step = next(step.id for step in JOURNEY.steps if step.text == delivery.text)
                 sends.setdefault(delivery.at.astimezone(CHINA).date(), Counter())[step] += 1
@@ -287,27 +293,58 @@ class Takeover:
             "failed": moved.total.failed + moved.total.cooldown,
             "parked": moved.total.parked,
             "stay: outside the share": moved.left_out.get(LeftOutReason.OUTSIDE_SHARE, 0),
-            "stay: with another staff": moved.left_out.get(LeftOutReason.OTHER_STAFF, 0),
+            "stay: move with another staff": moved.left_out.get(LeftOutReason.OTHER_STAFF, 0),
         }
+        balances = [balance.points for balance in self.scoring.top(self.size * 2)]
         sent = sum(count for day in sends.values() for count in day.values())
-        supers = sum(balance.points >= 100 for balance in self.scoring.top(self.size * 2))
         return Story(
             title="Takeover of a WeCom corp (企业微信)",
             lead=f"{self.size:,} customers, {BEGIN:%d %B} to {END:%d %B %Y}, on a sandbox; purchases: CDNOW.",
             tiles=(
                 (f"{moved.total.succeeded:,}", "customers moved"),
                 (f"{sent:,}", "messages delivered"),
-                (f"{supers:,}", "super users"),
-                (f"{len(welcome):,}", "newcomers welcomed"),
+                (f"{sum(points >= SUPER_USER for points in balances):,}", "super users (超级用户)"),
+                (f"{len(record.welcomes):,}", "newcomers welcomed"),
+                (f"{len(record.calls):,}", "calls to WeCom"),
             ),
             funnel=(("relations of the old staff", sum(outcome.values())), *((k, n) for k, n in outcome.items() if n)),
             tiers_before=before,
             tiers_after=after,
             sends=sends,
-            points=[balance.points for balance in self.scoring.top(self.size * 2)],
-            points_threshold=100,
-            chapters=(),
+            points=balances,
+            points_threshold=SUPER_USER,
+            chapters=(self.tell_takeovers(moved), self.tell_journey(), self.tell_channels()),
         )
+
+    def tell_takeovers(self, moved: MigrationReport) -> Chapter:
+        """What each of the team got."""
+        rows = [
+            (userid, tally.total, tally.succeeded, tally.refused, tally.capacity, f"{tally.moved_percent:.0f} %")
+            for userid, tally in sorted(moved.takeovers.items())
+        ]
+        head = ("takeover staff", "planned", "moved", "refused", "full", "moved")
+        note = f"{SMALL_TEAM_MATE} had less room than the plan believed; the plan went on without them."
+        return Chapter("Takeover staff (接替人)", note, ReportTable(head, tuple(rows)))
+
+    def tell_journey(self) -> Chapter:
+        """How each step went; whatever was not sent has its reason."""
+        steps = self.journeys.report(JOURNEY.id).steps
+        states = [state for state in StepState if any(step[state] for step in steps)]
+        rows: list[tuple[str | int, ...]] = [
+            (step.step_id, sum(step.counts.values()), *(step[state] for state in states)) for step in steps
+        ]
+        head = ("step", "due", *(str(state) for state in states))
+        note = "Customers by step. Nobody got a step twice: the ledger has one row for each step and customer."
+        return Chapter("Journey (SOP)", note, ReportTable(head, tuple(rows)))
+
+    def tell_channels(self) -> Chapter:
+        """Where the new customers came from."""
+        added: Counter[str] = Counter()
+        for day in self.codes.report():
+            added[day.channel] += day.adds
+        rows = tuple((channel, count) for channel, count in added.most_common())
+        note = "New customers by live code; each was welcomed within 20 seconds and tagged by channel."
+        return Chapter("Channels (渠道活码)", note, ReportTable(("channel", "customers"), rows))
 
     # --- Bookkeeping ----------------------------------------------------------------
 
@@ -315,6 +352,10 @@ class Takeover:
     def now(self) -> datetime:
         """The moment it is in the corp's world."""
         return self.sandbox.clock.now()
+
+    def staff(self) -> dict[str, object]:
+        """The staff of the corp, as the sandbox knows them."""
+        return cast("dict[str, object]", self.sandbox.state()["staff"])
 
     def done(self, name: str) -> bool:
         """Whether a stage was finished."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -48,8 +49,6 @@ def stop(folder: Path) -> None:
     """End the sandbox of *folder*, if there is one."""
     pid = folder / "sandbox.pid"
     if pid.exists():
-        try:
+        with suppress(ProcessLookupError):
             os.kill(int(pid.read_text()), signal.SIGTERM)
-        except ProcessLookupError:
-            pass
         pid.unlink()

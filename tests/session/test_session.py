@@ -347,6 +347,30 @@ def test_after_a_refused_token_once_has_a_fresh_one(on_port: OnPort) -> None:
     assert 2 == len(server.requests)
 
 
+def test_a_lost_answer_of_gettoken_is_not_a_lost_call(on_port: OnPort) -> None:
+    """Without a token nothing was written, so the call itself is not in doubt."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("x", request=request)
+
+    with pytest.raises(NotSent, match="no token"):
+        on_port(once(), transport=httpx.MockTransport(handle))
+
+
+def test_a_refusal_stands_even_if_no_new_token_can_be_had(on_port: OnPort) -> None:
+    """A refused token means that the call was not carried out, whatever becomes of the refresh."""
+    server = Server()
+
+    async def scenario(port: Port) -> None:
+        wecom = on(port)
+        await wecom.token()
+        server.valid, server.secret_is_wrong = "another", True
+        await wecom.session.once(NEW_TAG, b"{}", Nothing)
+
+    with pytest.raises(TokenRejected):
+        on_port(scenario, transport=server.transport)
+
+
 def test_no_token_and_no_secret_leaks(on_port: OnPort, caplog: pytest.LogCaptureFixture) -> None:
     """Neither logs, reprs, errors nor what hangs on an error hold the token or the secret."""
     caplog.set_level(logging.DEBUG)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+
 __all__ = ["ENDPOINTS", "Effect", "Endpoint"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+
 __all__ = ["ERRCODES", "ErrcodeFact", "Retry"]
 
 Retry = Literal["never", "immediate", "after_wait", "after_token_refresh"]

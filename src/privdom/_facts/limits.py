@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+
 __all__: list[str] = []
 
 # Calls per corp and API path, and per source IP and API path (documentation 90312).

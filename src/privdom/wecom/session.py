@@ -6,6 +6,7 @@ import logging
 import re
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -165,12 +166,21 @@ class Session:
             MayHaveArrived: It was written and its fate is unknown.
             Refused: WeCom did not carry it out.
         """
-        token = await self._tokens.token()
         try:
-            return await self._exchange(endpoint, {"access_token": token}, body, answer, 1, until)
-        except TokenRejected:
-            await self._tokens.token(refused=token)
-            raise
+            token = await self._tokens.token()
+        except MayHaveArrived as e:
+            # It is the question for a token whose fate is unknown, not the call.
+            msg = f"{endpoint.path} was not written: no token was to be had ({type(e).__name__})"
+            failure = NotSent(msg)
+        else:
+            try:
+                return await self._exchange(endpoint, {"access_token": token}, body, answer, 1, until)
+            except TokenRejected:
+                # For the next call. If that fails, it will be told then: what matters here is the refusal.
+                with suppress(PrivdomError):
+                    await self._tokens.token(refused=token)
+                raise
+        raise failure
 
     async def _with_token(
         self, endpoint: Endpoint, params: dict[str, Any], body: bytes, answer: type[T], attempt: int
