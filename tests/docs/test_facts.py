@@ -1,0 +1,50 @@
+"""What the manual lists is what the library has."""
+
+from __future__ import annotations
+
+import re
+
+from pathlib import Path
+from typing import get_args
+
+from privdom import errors
+from privdom.events import DomainEvent, UnknownDomainEvent
+from privdom.wecom import ENDPOINTS
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "wecom.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_endpoints() -> None:
+    """The client's page has a row for each endpoint: method, path, effect, documentation."""
+    rows = [f"| `{e.client}` | {e.method} {e.path} | {e.effect} | [{e.doc}]({e.url}) |" for e in ENDPOINTS]
+
+    assert rows == [line for line in PAGE.splitlines() if "/cgi-bin/" in line and line.startswith("| ")]
+
+
+def test_the_tree_of_errors() -> None:
+    """The client's page draws every error under its base."""
+    tree = PAGE[PAGE.index("PrivdomError") :].partition("```")[0]
+    drawn: dict[str, str] = {}
+    path: list[str] = []
+    for line in tree.splitlines():
+        name = re.search(r"[A-Z]\w+", line)
+        assert name is not None
+        path = [*path[: name.start() // 4], name[0]]
+        drawn.setdefault(name[0], path[-2] if len(path) > 1 else "")
+
+    classes = [error for error in map(errors.__dict__.get, errors.__all__) if isinstance(error, type)]
+    bases = {error.__name__: error.__mro__[1].__name__ for error in classes if issubclass(error, errors.PrivdomError)}
+    # Busy is both; it stands under each of its bases.
+    assert bases | {"PrivdomError": "", "Busy": "MayHaveArrived"} == drawn
+
+
+def test_the_table_of_event_kinds() -> None:
+    """The page on events names every kind that the library logs."""
+    page = (DOCS / "events.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", page, re.MULTILINE)
+    named = {kind for cell in listed for kind in re.findall(r"\w+", cell)}
+
+    kinds = {event.kind for event in get_args(DomainEvent) if event is not UnknownDomainEvent}
+    assert kinds == named
