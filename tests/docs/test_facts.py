@@ -9,6 +9,7 @@ from typing import get_args
 
 from privdom import errors
 from privdom.events import DomainEvent, UnknownDomainEvent
+from privdom.outbox.kinds import KINDS
 from privdom.wecom import ENDPOINTS
 
 
@@ -48,3 +49,12 @@ def test_the_table_of_event_kinds() -> None:
 
     kinds = {event.kind for event in get_args(DomainEvent) if event is not UnknownDomainEvent}
     assert kinds == named
+
+
+def test_the_table_of_kinds() -> None:
+    """The outbox page says of every kind how it is looked up: its call, and the documentation of it."""
+    page = (DOCS / "outbox.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \((\d+)\) \|", page, re.MULTILINE)
+
+    kinds = [(kind.name, kind.endpoint.path.rpartition("/")[2], str(kind.endpoint.doc)) for kind in KINDS]
+    assert kinds == rows
