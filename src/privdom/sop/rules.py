@@ -124,7 +124,7 @@ class Step:
     id: str
     after: timedelta | Day
     text: str = ""
-    attachments: tuple[Attachment, ...] = attrs.field(default=(), converter=tuple)
+    attachments: tuple[Attachment, ...] = attrs.field(default=(), converter=tuple[Attachment, ...])
     window: timedelta = timedelta(hours=24)
 
     def __attrs_post_init__(self) -> None:
@@ -168,8 +168,8 @@ class Journey:
     """
 
     id: str
-    steps: tuple[Step, ...] = attrs.field(converter=tuple)
-    exits: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    steps: tuple[Step, ...] = attrs.field(converter=tuple[Step, ...])
+    exits: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...])
     reentry: timedelta | None = None
 
     def __attrs_post_init__(self) -> None:
