@@ -56,6 +56,7 @@ END = BEGIN + timedelta(days=8)
 TEAM = {"team.anna": 5000, "team.bo": 5000, "team.chen": 5000, "team.dai": 5000}
 SMALL_TEAM_MATE = "team.dai"  # will turn out to have less room than the plan believes
 REFUSAL_RATE = 0.06
+LAZINESS = 0.08  # share of messages that staff never confirm
 
 CHANNELS = {"shop": "门店海报", "parcel": "包裹卡", "friend": "老客推荐"}
 SCANS_AT = (1, 2, 5, 7)  # hours after the beginning
@@ -169,7 +170,7 @@ class Takeover:
             if userid not in there:
                 room = self.size // 10 if userid == SMALL_TEAM_MATE else capacity
                 self.sandbox.add_staff(userid, capacity=room)
-        self.sandbox.change_rules(refusal_rate=REFUSAL_RATE)
+        self.sandbox.change_rules(refusal_rate=REFUSAL_RATE, never_confirm_rate=LAZINESS)
 
     def sync(self) -> None:
         """Read all staff, customers, groups and tags into the mirror."""
@@ -202,7 +203,7 @@ class Takeover:
 
     def scan(self, hour: int) -> None:
         """New customers scan the codes; one in three was brought by a friend, who gets points for it."""
-        shares = []
+        shares: list[CustomerEvent] = []
         with self.store.read() as conn:
             known = customers(conn, self.corp_id, limit=1000)
         for n in range(max(self.size // 200, 3)):
@@ -218,7 +219,7 @@ class Takeover:
     def score_and_tier(self, until: date) -> dict[str, int]:
         """Score the purchases up to a day, put every customer into a tier, and return how many are in each."""
         orders: Counter[str] = Counter()
-        events = []
+        events: list[CustomerEvent] = []
         for customer, purchase in purchases_of(self.buyers()):
             if purchase.at.date() <= until:
                 orders[customer] += 1
@@ -322,7 +323,7 @@ class Takeover:
             (userid, tally.total, tally.succeeded, tally.refused, tally.capacity, f"{tally.moved_percent:.0f} %")
             for userid, tally in sorted(moved.takeovers.items())
         ]
-        head = ("takeover staff", "planned", "moved", "refused", "full", "moved")
+        head = ("takeover staff", "planned", "moved", "refused", "full", "share")
         note = f"{SMALL_TEAM_MATE} had less room than the plan believed; the plan went on without them."
         return Chapter("Takeover staff (接替人)", note, ReportTable(head, tuple(rows)))
 
@@ -345,6 +346,12 @@ class Takeover:
         rows = tuple((channel, count) for channel, count in added.most_common())
         note = "New customers by live code; each was welcomed within 20 seconds and tagged by channel."
         return Chapter("Channels (渠道活码)", note, ReportTable(("channel", "customers"), rows))
+
+    def keep_record(self, path: Path) -> None:
+        """Write down what the sandbox itself has seen, for whoever wants to check."""
+        welcomed = sorted(welcome.external_userid for welcome in self.sandbox.record.welcomes)
+        record = {"corp_id": self.corp_id, "welcomed": welcomed, "state": self.sandbox.state()}
+        path.write_text(json.dumps(record, ensure_ascii=False), encoding="utf-8")
 
     # --- Bookkeeping ----------------------------------------------------------------
 
@@ -399,7 +406,7 @@ def main() -> None:
         story = takeover.run()
     page = Path("takeover-report.html")
     write_report(story, page)
-    (folder / "record.json").write_text(json.dumps(takeover.sandbox.state(), ensure_ascii=False, default=str))
+    takeover.keep_record(folder / "record.json")
     (folder / "finished").touch()
     corp.stop(folder)
     console.print(summary(story))

@@ -47,7 +47,7 @@ def listening(callbacks: Callbacks) -> Generator[str, None, None]:
             self.end_headers()
             self.wfile.write(payload)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the base class
             """Say nothing: the URL holds the signature."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

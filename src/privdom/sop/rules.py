@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from enum import StrEnum
 
@@ -100,6 +100,22 @@ class Day:
         if self.n < 0:
             msg = f"Day({self.n}) is before the enrolment: days count from 0, the day of enrolment"
             raise UsageError(msg)
+
+
+# Converters of their own: type checkers make nothing of ``converter=tuple``.
+def _attachments(values: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    return tuple(values)
+
+
+def _steps(values: Iterable[Step]) -> tuple[Step, ...]:
+    return tuple(values)
+
+
+def _names(values: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(values, str):
+        msg = f"exits= is a list of names: [{values!r}]"
+        raise UsageError(msg)
+    return tuple(values)
 
 
 @attrs.frozen
