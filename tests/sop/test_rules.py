@@ -148,6 +148,7 @@ def test_a_naive_enrolment_is_refused() -> None:
         (lambda: Journey("welcome", [step(), step(after=timedelta(1))]), "two steps .* are called 'hello'"),
         (lambda: Journey("welcome", [step("a", timedelta(2)), step("b", timedelta(1))]), "'b' .* not due after"),
         (lambda: Journey("welcome", [step("a", timedelta(1)), step("b", timedelta(1))]), "'b' .* not due after"),
+        (lambda: Journey("welcome", [step()], exits="paid"), "list of names"),
         (lambda: Journey("welcome", [step()], reentry=timedelta(-1)), "reentry= must not be negative"),
     ],
 )

@@ -140,7 +140,7 @@ class Step:
     id: str
     after: timedelta | Day
     text: str = ""
-    attachments: tuple[Attachment, ...] = attrs.field(default=(), converter=tuple[Attachment, ...])
+    attachments: tuple[Attachment, ...] = attrs.field(default=(), converter=_attachments)
     window: timedelta = timedelta(hours=24)
 
     def __attrs_post_init__(self) -> None:
@@ -184,8 +184,8 @@ class Journey:
     """
 
     id: str
-    steps: tuple[Step, ...] = attrs.field(converter=tuple[Step, ...])
-    exits: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...])
+    steps: tuple[Step, ...] = attrs.field(converter=_steps)
+    exits: tuple[str, ...] = attrs.field(default=(), converter=_names)
     reentry: timedelta | None = None
 
     def __attrs_post_init__(self) -> None:
