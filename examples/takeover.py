@@ -204,14 +204,13 @@ class Takeover:
     def scan(self, hour: int) -> None:
         """New customers scan the codes; one in three was brought by a friend, who gets points for it."""
         shares: list[CustomerEvent] = []
-        with self.store.read() as conn:
-            known = customers(conn, self.corp_id, limit=1000)
+        friends = self.buyers()
         for n in range(max(self.size // 200, 3)):
             channel = list(CHANNELS)[n % len(CHANNELS)]
             newcomer = f"wmNEW{hour:02}{n:05}".ljust(32, "x")
             self.sandbox.scan(channel, external_userid=newcomer)
             if channel == "friend":
-                friend = known[(hour * 31 + n) % len(known)].external_userid
+                friend = friends[(hour * 31 + n) % len(friends)]
                 shares.append(CustomerEvent(f"share-{newcomer}", "share", friend, self.now))
         self.settle()
         self.scoring.record(shares)
