@@ -15,9 +15,8 @@ modules are packages of their own (``privdom.store``, ``privdom.migration`` ...)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-
+# Type checkers know the name; importing typing for it would take longer than all the rest of this module.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from privdom.errors import (
         ApiError,
