@@ -51,7 +51,7 @@ def figures() -> list[Figure]:
             ours=partial(_milliseconds, client),
             reference=partial(_milliseconds, "import attrs, cattrs, httpx, tenacity"),
             unit="ms",
-            limit=1.5,
+            limit=2.0,
         ),
         Figure(
             "sqlalchemy modules that `from privdom import WeCom` loads",
