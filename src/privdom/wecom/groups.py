@@ -109,7 +109,7 @@ class GroupMember(Model):
     userid: str
     """A staff's userid, or the external_userid of anybody else; ``type`` tells."""
     type: MemberType = MemberType.UNKNOWN
-    unionid: str = ""
+    unionid: str = personal()
     join_time: datetime | None = None
     join_scene: JoinScene = JoinScene.UNKNOWN
     invitor: GroupInvitor | None = None

@@ -123,7 +123,7 @@ class ExternalContact(Model):
     corp_full_name: str = ""
     type: ContactType = ContactType.UNKNOWN
     gender: Gender = Gender.UNKNOWN
-    unionid: str = ""
+    unionid: str = personal()
     """The WeChat user across the apps of one WeChat developer account; empty unless one is bound."""
     external_profile: ExternalProfile | None = None
     foreign_key: str = ""
