@@ -26,8 +26,9 @@ from privdom.mirror import (
     tables,
     tag_ids,
 )
+from privdom.mirror.relations import Relations
 from privdom.mirror.values import CorpTag
-from privdom.mirror.writes import put, put_follows, put_group, remove_follows, remove_group
+from privdom.mirror.writes import put, put_group, remove_group
 from privdom.store import Store
 
 
@@ -38,7 +39,16 @@ LATER = AT + timedelta(hours=1)
 
 def _put(store: Store, *new: Follow, at: datetime = AT) -> None:
     with store.begin() as conn:
-        put_follows(conn, CORP, new, 1, asked_at=at, tell=False)
+        relations = Relations(conn, CORP, {one.external_userid for one in new}, generation=1, asked_at=at)
+        relations.put(new, tell=False)
+        relations.write()
+
+
+def _remove(store: Store, staff: str, customer: str, *, at: datetime) -> None:
+    with store.begin() as conn:
+        relations = Relations(conn, CORP, [customer], generation=1, asked_at=at)
+        relations.remove([(staff, customer)], at=at)
+        relations.write()
 
 
 def _all(store: Store) -> list[Follow]:
@@ -110,14 +120,14 @@ def test_a_move_ends_one_relation_and_begins_the_other(store: Store) -> None:
 def test_an_older_answer_does_not_overwrite_a_newer_one(store: Store) -> None:
     """Relations and groups keep what was asked for last, present or gone."""
     _put(store, Follow("a", "wm1", remark="new"), Follow("a", "wm2"), at=LATER)
+    _remove(store, "a", "wm2", at=LATER)
     with store.begin() as conn:
-        remove_follows(conn, CORP, [("a", "wm2")], 1, asked_at=LATER, at=LATER)
         group = Group("wr1", "new", members=(Member("a", 1),))
         put_group(conn, CORP, group, 1, asked_at=LATER)
         remove_group(conn, CORP, "wr2", 1, asked_at=LATER)
     _put(store, Follow("a", "wm1", remark="old"), Follow("a", "wm2", remark="old"))
+    _remove(store, "a", "wm1", at=AT)
     with store.begin() as conn:
-        remove_follows(conn, CORP, [("a", "wm1")], 1, asked_at=AT, at=AT)
         put_group(conn, CORP, Group("wr1", "old"), 1, asked_at=AT)
         put_group(conn, CORP, Group("wr2", "old"), 1, asked_at=AT)
         remove_group(conn, CORP, "wr1", 1, asked_at=AT)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import attrs
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection
 
 from privdom.events import EventLog, FollowAdded, FollowRemoved
 from privdom.mirror import tables
+from privdom.mirror.relations import Relation, Relations
 from privdom.mirror.values import Customer, Follow
-from privdom.mirror.writes import current_generation, put, put_follows, remove_follows
+from privdom.mirror.writes import current_generation, put
 from privdom.store import sql
 from privdom.wecom import callbacks as wire
 
 
 __all__ = ["fold_customer"]
-
-_f = tables.follow.c
 
 
 def fold_customer(
@@ -42,46 +40,44 @@ def fold_customer(
     """
     generation = current_generation(conn, corp_id)
     staff_userid, external_userid, at = event.user_id, event.external_user_id, event.create_time
-    before = _relations(conn, corp_id, external_userid)
+    relations = Relations(conn, corp_id, [external_userid], generation=generation, asked_at=asked_at)
+    before = {relation.staff_userid: relation for relation in relations}
     if customer is not None:
         put(conn, tables.customer, corp_id, [customer], generation)
     present = list(follows)
     told = {follow.staff_userid for follow in follows}
     if staff_userid not in told and isinstance(event, wire.CustomerHalfAdded):
         present += _unconfirmed(conn, corp_id, event, before.get(staff_userid), generation)
-    written = put_follows(conn, corp_id, present, generation, asked_at=asked_at, tell=True)
+    written = relations.put(present, tell=True)
 
     began = {follow.staff_userid: follow for follow in written.appeared}
     log: list[FollowAdded | FollowRemoved] = [
         FollowAdded(one, external_userid, follow.state, follow.created_at or at) for one, follow in began.items()
     ]
-    here = _relations(conn, corp_id, external_userid).get(staff_userid)
+    here = relations.get(staff_userid, external_userid)
     if here is not None and here.removed_at is None:
         if isinstance(event, wire.CustomerAdded | wire.CustomerHalfAdded):
             if staff_userid not in began and _begins_anew(here, at):
                 log.append(FollowAdded(staff_userid, external_userid, here.state, at))
-            _note(conn, here, announced_at=max(at, here.announced_at or at), deleted_by_customer_at=_unless(here, at))
+            announced_at, deleted_at = max(at, here.announced_at or at), _unless(here, at)
+            relations.change(attrs.evolve(here, announced_at=announced_at, deleted_by_customer_at=deleted_at))
         elif isinstance(event, wire.StaffDeleted) and _ends_now(here, at):
             log.append(FollowRemoved(staff_userid, external_userid, "customer", at))
-            _note(conn, here, deleted_by_customer_at=at)
+            relations.change(attrs.evolve(here, deleted_by_customer_at=at))
 
     # Whom WeCom does not tell of is gone, but for those it never tells of.
     absent = {one for one, row in before.items() if row.confirmed and one not in told and row.removed_at is None}
     if isinstance(event, wire.CustomerDeleted) and staff_userid not in told:
         absent.add(staff_userid)
     pairs = [(one, external_userid) for one in absent]
-    ended = remove_follows(conn, corp_id, pairs, generation, asked_at=asked_at, at=at)
+    ended = relations.remove(pairs, at=at)
+    relations.write()
     log += [FollowRemoved(one, external_userid, _by(event, one), at) for one, _ in ended.gone]
     EventLog.append(conn, corp_id, *log)
 
 
-def _relations(conn: Connection, corp_id: str, external_userid: str) -> dict[str, Row[*tuple[Any, ...]]]:
-    query = select(tables.follow).where(_f.corp_id == corp_id, _f.external_userid == external_userid)
-    return {row.staff_userid: row for row in conn.execute(query)}
-
-
 def _unconfirmed(
-    conn: Connection, corp_id: str, event: wire.CustomerHalfAdded, row: Row[*tuple[Any, ...]] | None, generation: int
+    conn: Connection, corp_id: str, event: wire.CustomerHalfAdded, row: Relation | None, generation: int
 ) -> list[Follow]:
     """Return the relation that WeCom does not tell of until the staff confirms it, unless it has ended since."""
     if row is not None and (row.removed_at is None or row.removed_at > event.create_time):
@@ -99,20 +95,20 @@ def _unconfirmed(
     ]
 
 
-def _begins_anew(row: Row[*tuple[Any, ...]], at: datetime) -> bool:
+def _begins_anew(row: Relation, at: datetime) -> bool:
     """Whether an add is news: it was not told, or the customer had deleted the staff before."""
     deleted_at = row.deleted_by_customer_at
     return row.announced_at is None or (deleted_at is not None and at >= deleted_at)
 
 
-def _ends_now(row: Row[*tuple[Any, ...]], at: datetime) -> bool:
+def _ends_now(row: Relation, at: datetime) -> bool:
     """Whether a deletion by the customer is news: not known, and no add came after it."""
     return row.deleted_by_customer_at is None and (row.announced_at is None or at >= row.announced_at)
 
 
-def _unless(row: Row[*tuple[Any, ...]], at: datetime) -> datetime | None:
+def _unless(row: Relation, at: datetime) -> datetime | None:
     """Return the customer's deletion of the staff that remains after an add at *at*."""
-    deleted_at: datetime | None = row.deleted_by_customer_at
+    deleted_at = row.deleted_by_customer_at
     return deleted_at if deleted_at is not None and deleted_at > at else None
 
 
@@ -120,8 +116,3 @@ def _by(event: wire.CustomerEvent, staff_userid: str) -> str:
     if staff_userid != event.user_id or not isinstance(event, wire.CustomerDeleted):
         return "sync"  # it was not this event that ended it
     return "transfer" if event.by_transfer else "staff"
-
-
-def _note(conn: Connection, row: Row[*tuple[Any, ...]], **values: datetime | None) -> None:
-    mine = (_f.corp_id == row.corp_id, _f.staff_userid == row.staff_userid, _f.external_userid == row.external_userid)
-    conn.execute(update(tables.follow).where(*mine).values(**values))

@@ -15,9 +15,10 @@ from privdom.errors import CursorLoop, Refused
 from privdom.events import EventLog, FollowAdded, FollowRemoved
 from privdom.mirror import journal, sweep, tables
 from privdom.mirror.journal import Part, Sync
+from privdom.mirror.relations import Relations
 from privdom.mirror.report import Changes
 from privdom.mirror.values import Customer, Follow, Group, Staff
-from privdom.mirror.writes import put, put_follows, put_group
+from privdom.mirror.writes import put, put_group
 from privdom.wecom.contacts import BatchPage
 from privdom.wecom.groups import GroupPage
 
@@ -92,10 +93,12 @@ def put_customers(conn: Connection, sync: Sync, fetched: Fetched[BatchPage], pag
     if not journal.turn_page(conn, sync, fetched.part, page.next_cursor):
         return
     asked_at, told = fetched.asked_at, page.external_contact_list
-    customers = (Customer.of(one.external_contact) for one in told)
-    changes = put(conn, tables.customer, sync.corp_id, customers, sync.generation)
+    customers = {one.external_contact.external_userid: Customer.of(one.external_contact) for one in told}
+    changes = put(conn, tables.customer, sync.corp_id, customers.values(), sync.generation)
     follows = [Follow.of(one.external_contact.external_userid, one.follow_info, one.follow_info.tag_id) for one in told]
-    written = put_follows(conn, sync.corp_id, follows, sync.generation, asked_at=asked_at, tell=sync.tells)
+    relations = Relations(conn, sync.corp_id, customers, generation=sync.generation, asked_at=asked_at)
+    written = relations.put(follows, tell=sync.tells)
+    relations.write()
     if page.fail_info is not None:
         unlicensed = page.fail_info.unlicensed_userid_list
         _leave_out_staff(conn, sync, "customers", unlicensed, "no licence for this app")

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Row, Select, delete, select, tuple_
 
 from privdom.errors import UsageError
 from privdom.mirror import tables
+from privdom.mirror.relations import Relations
 from privdom.mirror.values import Customer, Follow
-from privdom.mirror.writes import current_generation, put_follows, remove_follows
+from privdom.mirror.writes import current_generation
 from privdom.store import sql
 
 
@@ -85,15 +86,12 @@ def move_follow(
     """
     tables.lock(conn, corp_id)
     generation = current_generation(conn, corp_id)
-    pair = (handover, external_userid)
-    remove_follows(conn, corp_id, [pair], generation, asked_at=at, at=at)
-    c = tables.follow.c
-    there = select(c.removed_at).where(
-        c.corp_id == corp_id, c.staff_userid == takeover, c.external_userid == external_userid
-    )
-    if (row := conn.execute(there).one_or_none()) is None or row.removed_at is not None:
-        follow = Follow(takeover, external_userid, created_at=at, add_way=_ASSIGNED)
-        put_follows(conn, corp_id, [follow], generation, asked_at=at, tell=True)
+    relations = Relations(conn, corp_id, [external_userid], generation=generation, asked_at=at)
+    relations.remove([(handover, external_userid)], at=at)
+    there = relations.get(takeover, external_userid)
+    if there is None or there.removed_at is not None:
+        relations.put([Follow(takeover, external_userid, created_at=at, add_way=_ASSIGNED)], tell=True)
+    relations.write()
 
 
 def set_facts(conn: Connection, corp_id: str, name: str, values: Mapping[str, Any], at: datetime) -> None:

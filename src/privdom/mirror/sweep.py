@@ -6,8 +6,9 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, o
 
 from privdom.mirror import tables
 from privdom.mirror.journal import Sync
+from privdom.mirror.relations import Written
 from privdom.mirror.report import Changes
-from privdom.mirror.writes import Written, remove_tags
+from privdom.mirror.writes import remove_tags
 from privdom.store import sql
 
 

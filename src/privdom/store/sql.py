@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -37,28 +38,29 @@ def upsert(
     """
     if not rows:
         return
-    columns = [name for name in rows[0] if name not in keys] if update is None else list(update)
-    statement = _insert(conn, table)
-    if columns:
-        statement = statement.on_conflict_do_update(
-            index_elements=list(keys), set_={name: statement.excluded[name] for name in columns}
-        )
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=list(keys))
-    conn.execute(statement, rows)
+    columns = [name for name in rows[0] if name not in keys] if update is None else update
+    conn.execute(_upsert(conn.dialect.name, table, tuple(keys), tuple(columns)), rows)
 
 
 def insert_ignore(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert those of *rows* that break no unique constraint; return how many they are."""
     if not rows:
         return 0
-    statement = _insert(conn, table).on_conflict_do_nothing()
+    statement = _upsert(conn.dialect.name, table, None, ())
     # Without the option the cursor of an INSERT is closed before it is asked.
     return conn.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def _insert(conn: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    return postgresql.insert(table) if conn.dialect.name == "postgresql" else sqlite.insert(table)
+# For a few rows, building a statement costs more than running it.
+@lru_cache(maxsize=256)
+def _upsert(
+    dialect: str, table: Table, keys: tuple[str, ...] | None, update: tuple[str, ...]
+) -> postgresql.Insert | sqlite.Insert:
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    if not update:
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    overwritten = {name: statement.excluded[name] for name in update}
+    return statement.on_conflict_do_update(index_elements=keys, set_=overwritten)
 
 
 def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
