@@ -258,7 +258,7 @@ def test_a_repr_tells_without_telling_on_people() -> None:
     contact = ExternalContact("wm1", "李四", avatar="http://x", unionid="oz1")
     info = follow(remark="王部长", description="爱喝茶", remark_mobiles=["13800000001"], state="门店", createtime=5)
 
-    assert "ExternalContact(external_userid='wm1', name=李*, avatar=<hidden>, unionid='oz1')" == repr(contact)
+    assert "ExternalContact(external_userid='wm1', name=李*, avatar=<hidden>, unionid=<hidden>)" == repr(contact)
     assert (
         "FollowInfo(userid='rocky', remark=王*, description=<hidden>, createtime=1970-01-01 00:00:05+00:00,"
         " remark_mobiles=<1 hidden>, state='门店')" == repr(info)
