@@ -236,6 +236,52 @@ def test_a_worker_that_was_too_slow_changes_nothing_any_more(on_port: OnPort, st
     on_port(scenario, clock=clock)
 
 
+def test_a_worker_that_was_overtaken_still_does_the_rest(on_port: OnPort, store: Store) -> None:
+    """Of the messages of one run, those that another worker has done meanwhile are left, the others are done once."""
+    clock = Hand()
+
+    async def scenario(port: Port) -> None:
+        put(store, "wo1", "wo2", "wo3")
+        other = dispatcher(port, store, Recorder("welcome", [], log=True))
+
+        class Slow:
+            name = "welcome"
+
+            async def handle(self, event: Event) -> Write | None:
+                assert isinstance(event, CustomerEvent)
+                if event.external_user_id == "wo2":
+                    clock.wait(minutes=6)
+                    assert await other.run(limit=2) == 2
+                return lambda conn: EventLog.append(conn, CORP, WaveFinished(f"slow {event.external_user_id}", 1))
+
+        assert await dispatcher(port, store, Slow()).run() == 3
+        assert logged(store) == ["wo1", "wo2", "slow wo3"]
+
+    on_port(scenario, clock=clock)
+
+
+def test_a_handler_may_share_what_it_reads_within_a_run(on_port: OnPort, store: Store) -> None:
+    """Each run gets a handler of its own, for all of its messages, under the name that it is asked for by."""
+    runs: list[list[tuple[str, str]]] = []
+
+    class Sharing(Recorder):
+        def for_run(self) -> Handler:
+            runs.append([])
+            return Recorder(self.name, runs[-1])
+
+    async def scenario(port: Port) -> None:
+        runs.clear()
+        put(store, "wo1", "wo2", "wo3")
+        seen: list[tuple[str, str]] = []
+        work = dispatcher(port, store, Sharing("mirror", seen))
+
+        assert [await work.run(limit=2), await work.run()] == [2, 1]
+        assert runs == [[("mirror", "wo1"), ("mirror", "wo2")], [("mirror", "wo3")]]
+        assert seen == []
+
+    on_port(scenario, clock=Hand())
+
+
 def test_a_message_that_cannot_be_read_is_kept_as_failing(on_port: OnPort, store: Store) -> None:
     """Bytes that are not XML, put by somebody else, do not stop the inbox."""
 

@@ -298,6 +298,30 @@ def test_a_transfer_is_told_as_one(on_port: OnPort, store: Store) -> None:
     assert {("-transfer", handover, customer), ("+", takeover, customer)} == set(told(store, box.corp_id))
 
 
+def test_wecom_is_asked_once_for_a_customer_in_a_run(on_port: OnPort, store: Store) -> None:
+    """Two events of one customer share the answer if they came in before it was asked for; a later one does not."""
+    box = small_corp(customers=5)
+    listen(box, store)
+    staff, customer = pair_of(box)
+    door = Door(box)
+    asked: list[int] = []
+
+    async def scenario(port: Port) -> None:
+        await mirror(box, port, store).sync()
+        for remarks in (["一", "二"], ["三"]):
+            for remark in remarks:
+                box.advance(timedelta(minutes=1))
+                box.staff_edits_customer(staff, customer, remark=remark)
+            door.calls.clear()
+            assert await work(box, port, store) == len(remarks)
+            asked.append(door.calls.count("externalcontact/get"))
+
+    on_port(scenario, transport=door, clock=box.clock)
+
+    assert [1, 1] == asked
+    assert truth(box) == mirrored(store, box.corp_id)
+
+
 def test_a_failed_transfer_is_told(on_port: OnPort, store: Store) -> None:
     """The log says who should have taken over whom, and why not."""
     box = small_corp(customers=20)

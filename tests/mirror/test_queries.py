@@ -117,6 +117,31 @@ def test_a_move_ends_one_relation_and_begins_the_other(store: Store) -> None:
     assert [Follow("new", "wm1", created_at=LATER, add_way=202), Follow("new", "wm2", remark="x")] == _all(store)
 
 
+def test_an_answer_that_changes_nothing_still_is_the_newest(store: Store) -> None:
+    """What WeCom told once more is not overwritten by what it told in between."""
+    same = Follow("a", "wm1", remark="same", tag_ids=("t1", "t2"))
+    _put(store, same)
+    _put(store, same, at=LATER)
+    _put(store, Follow("a", "wm1", remark="between"), at=AT + timedelta(minutes=1))
+    _remove(store, "a", "wm1", at=AT + timedelta(minutes=1))
+
+    assert [same] == _all(store)
+
+
+def test_only_the_tags_that_differ_change(store: Store) -> None:
+    """A relation wears the tags of the last answer, none once it has ended, and none of before when it comes back."""
+    worn: list[tuple[str, ...]] = []
+    for minutes, told in enumerate((("t1", "t2"), ("t2", "t3"), None, ("t4",))):
+        at = AT + timedelta(minutes=minutes)
+        if told is None:
+            _remove(store, "a", "wm1", at=at)
+        else:
+            _put(store, Follow("a", "wm1", tag_ids=told), at=at)
+        worn += [one.tag_ids for one in _all(store)]
+
+    assert [("t1", "t2"), ("t2", "t3"), ("t4",)] == worn
+
+
 def test_an_older_answer_does_not_overwrite_a_newer_one(store: Store) -> None:
     """Relations and groups keep what was asked for last, present or gone."""
     _put(store, Follow("a", "wm1", remark="new"), Follow("a", "wm2"), at=LATER)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privdom.events.dispatcher import AsyncDispatcher, Dispatcher, Handler, Write
+from privdom.events.dispatcher import AsyncDispatcher, Dispatcher, Handler, RunHandler, Write
 from privdom.events.inbox import Pending, SqlInbox
 from privdom.events.log import Batch, EventLog
 from privdom.events.types import (
@@ -39,6 +39,7 @@ __all__ = [
     "JourneyLeft",
     "Pending",
     "PointsCrossed",
+    "RunHandler",
     "SqlInbox",
     "StepSent",
     "TierChanged",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from logging import getLogger
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from sqlalchemy import Connection
 
@@ -20,14 +20,14 @@ from privdom.errors import UsageError
 from privdom.events import inbox
 from privdom.events.inbox import Pending
 from privdom.store import Store
-from privdom.wecom.callbacks import Event, parse_event
+from privdom.wecom.callbacks import Event
 
 
 if TYPE_CHECKING:
     from privdom.wecom.client import AsyncWeCom, WeCom
 
 
-__all__ = ["AsyncDispatcher", "Dispatcher", "Handler", "Write"]
+__all__ = ["AsyncDispatcher", "Dispatcher", "Handler", "RunHandler", "Write"]
 
 Write = Callable[[Connection], None]
 """A handler's work in the database, done in the transaction that records the message as handled."""
@@ -62,6 +62,24 @@ class Handler(Protocol):
         returns. It may see an event again, so it must not mind.
         """
         ...
+
+
+@runtime_checkable
+class RunHandler(Handler, Protocol):
+    """A handler that may use for one message what it has read for another of the same run."""
+
+    def for_run(self) -> Handler:
+        """
+        Return a handler of the same name for the messages of one run.
+
+        All of them came in before this is called, so what it reads from now on is
+        new enough for each of them.
+        """
+        ...
+
+
+class _Overtaken(Exception):
+    """Another worker has recorded some of these messages."""
 
 
 class AsyncDispatcher:
@@ -117,7 +135,8 @@ class AsyncDispatcher:
 
         messages = await self._store.offload(self._port, claim)
         failures: dict[int, list[str]] = {message.id: [] for message in messages}
-        for i, handler in enumerate(self._handlers):
+        for i, one in enumerate(self._handlers):
+            handler = one.for_run() if isinstance(one, RunHandler) else one
             todo = [message for message in messages if handler.name not in message.handled_by]
             outcomes = self._at_once(handler, todo) if i == 0 and self._in_flight > 1 else self._in_turn(handler, todo)
             async for message, failure in outcomes:
@@ -126,11 +145,10 @@ class AsyncDispatcher:
 
         def settle() -> None:
             with self._store.begin() as conn:
+                inbox.mark_done(conn, [message for message in messages if not failures[message.id]])
                 for message in messages:
                     if failed := failures[message.id]:
                         inbox.mark_failed(conn, message, failed, _retry_at(self._port.now(), message.attempts))
-                    else:
-                        inbox.mark_done(conn, message)
 
         if messages:
             await self._store.offload(self._port, settle)
@@ -156,7 +174,7 @@ class AsyncDispatcher:
             # A commit costs more than most writes, so all of them share one ...
             await self._record(handler, ready)
         except Exception:  # noqa: BLE001 - told again below, by the one that raises it
-            # ... unless one fails, and must not take the others along.
+            # ... unless one fails or was recorded by another worker, and must not take the others along.
             for message, write in ready:
                 try:
                     await self._record(handler, [(message, write)])
@@ -174,13 +192,19 @@ class AsyncDispatcher:
         return self._port.map(one, messages, self._in_flight)
 
     async def _ask(self, handler: Handler, message: Pending) -> Write | None:
-        return await maybe_await(handler.handle(parse_event(message.xml)))
+        return await maybe_await(handler.handle(message.event))
 
     async def _record(self, handler: Handler, done: Sequence[tuple[Pending, Write | None]]) -> None:
         def record() -> None:
             with self._store.begin() as conn:
-                for message, write in done:
-                    if inbox.mark_handled(conn, message, handler.name, self._port.now()) and write is not None:
+                messages = [message for message, _ in done]
+                mine = inbox.mark_handled(conn, messages, handler.name, self._port.now())
+                if mine < len(done):
+                    if len(done) > 1:
+                        raise _Overtaken
+                    return
+                for _, write in done:
+                    if write is not None:
                         write(conn)
 
         if done:

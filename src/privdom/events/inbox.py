@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 
 import attrs
 
 from sqlalchemy import Column, ColumnElement, Connection, Index, Integer, LargeBinary, String, Table, Text, select
 
 from privdom.store import BigId, Store, UtcTime, metadata, sql
-from privdom.wecom.callbacks import InboxMessage
+from privdom.wecom.callbacks import Event, InboxMessage, parse_event
 
 
 __all__ = ["Pending", "SqlInbox"]
@@ -66,6 +67,11 @@ class Pending:
     attempts: int
     error: str | None
     handled_by: frozenset[str]
+
+    @cached_property
+    def event(self) -> Event:
+        """What it reports; read once for all handlers. Raises `MalformedXml` if it cannot be read."""
+        return parse_event(self.xml)
 
 
 class SqlInbox:
@@ -123,9 +129,10 @@ def claim(conn: Connection, corp_id: str, now: datetime, until: datetime, limit:
     return _load(conn, (inbox_table.c.id.in_(ids),), limit)
 
 
-def mark_handled(conn: Connection, message: Pending, handler: str, now: datetime) -> bool:
-    """Record that *handler* is done with *message*; False if somebody else has recorded it."""
-    return sql.insert_ignore(conn, handled_table, [{"inbox_id": message.id, "handler": handler, "at": now}]) == 1
+def mark_handled(conn: Connection, messages: Sequence[Pending], handler: str, now: datetime) -> int:
+    """Record that *handler* is done with *messages*; return of how many nobody else has recorded it."""
+    rows = [{"inbox_id": message.id, "handler": handler, "at": now} for message in messages]
+    return sql.insert_ignore(conn, handled_table, rows)
 
 
 def mark_failed(conn: Connection, message: Pending, failures: Sequence[str], retry_at: datetime) -> None:
@@ -134,9 +141,10 @@ def mark_failed(conn: Connection, message: Pending, failures: Sequence[str], ret
     conn.execute(inbox_table.update().where(inbox_table.c.id == message.id).values(values))
 
 
-def mark_done(conn: Connection, message: Pending) -> None:
-    """Record that no handler has anything left to do with *message*."""
-    conn.execute(inbox_table.update().where(inbox_table.c.id == message.id).values(due_at=None))
+def mark_done(conn: Connection, messages: Sequence[Pending]) -> None:
+    """Record that no handler has anything left to do with *messages*."""
+    for chunk in sql.chunks(message.id for message in messages):
+        conn.execute(inbox_table.update().where(inbox_table.c.id.in_(chunk)).values(due_at=None))
 
 
 def next_due(conn: Connection, corp_id: str) -> datetime | None:

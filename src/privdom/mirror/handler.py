@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import aclosing
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
+
+import attrs
 
 from sqlalchemy import Connection, select
 
@@ -29,6 +32,15 @@ __all__ = ["MirrorHandler"]
 
 # WeCom's pages say that part of a group's data is written about two seconds after the event.
 _GROUP_LAG = 2.0
+
+
+@attrs.frozen
+class _Answer:
+    """What WeCom tells of a customer: nothing if it knows of no relation."""
+
+    asked_at: datetime
+    customer: Customer | None = None
+    follows: tuple[Follow, ...] = ()
 
 
 class MirrorHandler:
@@ -67,20 +79,36 @@ class MirrorHandler:
             case _:
                 return None
 
+    def for_run(self) -> MirrorHandler:
+        """Return a handler for one run of the dispatcher, which asks for each customer once."""
+        return _RunOfMirror(self._wecom)
+
     async def _customer(self, event: wire.CustomerEvent) -> Write:
+        answer = await self._read_customer(event.external_user_id)
+        return self._in_turn(
+            partial(
+                fold_customer,
+                event=event,
+                asked_at=answer.asked_at,
+                customer=answer.customer,
+                follows=answer.follows,
+            )
+        )
+
+    async def _read_customer(self, external_userid: str) -> _Answer:
         asked_at = self._port.now()
         customer: Customer | None = None
         follows: list[Follow] = []
         try:
-            async with aclosing(self._wecom.contacts.get_pages(event.external_user_id)) as pages:
+            async with aclosing(self._wecom.contacts.get_pages(external_userid)) as pages:
                 async for page in pages:
                     customer = Customer.of(page.external_contact)
                     tagged = ((one, (tag.tag_id for tag in one.tags)) for one in page.follow_user)
-                    follows += [Follow.of(event.external_user_id, one, tag_ids) for one, tag_ids in tagged]
+                    follows += [Follow.of(external_userid, one, tag_ids) for one, tag_ids in tagged]
         except NotACustomer:
             # Nobody follows them, or only staff who have not confirmed them yet.
-            customer, follows = None, []
-        return self._in_turn(partial(fold_customer, event=event, asked_at=asked_at, customer=customer, follows=follows))
+            return _Answer(asked_at)
+        return _Answer(asked_at, customer, tuple(follows))
 
     async def _group(self, event: wire.GroupEvent) -> Write:
         asked_at = self._port.now()
@@ -138,6 +166,19 @@ class MirrorHandler:
 
     def __repr__(self) -> str:
         return f"<MirrorHandler of {self._corp_id}>"
+
+
+class _RunOfMirror(MirrorHandler):
+    """A transfer tells of each customer twice, an import of tags many times: one answer will do for all."""
+
+    def __init__(self, wecom: AsyncWeCom | WeCom) -> None:
+        super().__init__(wecom)
+        self._answers: dict[str, _Answer] = {}
+
+    async def _read_customer(self, external_userid: str) -> _Answer:
+        if external_userid not in self._answers:
+            self._answers[external_userid] = await super()._read_customer(external_userid)
+        return self._answers[external_userid]
 
 
 def _is_stale(group: Group, event: wire.GroupUpdated) -> bool:

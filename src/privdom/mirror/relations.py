@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from sqlalchemy import BindParameter, Connection, Delete, Select, Update, bindparam, delete, select, update
+from sqlalchemy import BindParameter, Column, Connection, Delete, Update, bindparam, delete, select, update
 
 from privdom.mirror import tables
 from privdom.mirror.report import Changes
@@ -73,9 +73,8 @@ def _of_pair(statement: S) -> S:
 # Built once: for a single event, building a statement costs more than running it.
 _f, _t = tables.follow.c, tables.follow_tag.c
 _customers: BindParameter[Any] = bindparam("customers", expanding=True)
-_READ: Select[*tuple[Any, ...]] = select(*(_f[name] for name in _COLUMNS)).where(
-    _f.corp_id == bindparam("of_corp"), _f.external_userid.in_(_customers)
-)
+_row: list[Column[Any]] = [_f[name] for name in _COLUMNS]
+_READ = select(*_row).where(_f.corp_id == bindparam("of_corp"), _f.external_userid.in_(_customers))
 _READ_TAGS = select(_t.staff_userid, _t.external_userid, _t.tag_id).where(
     _t.corp_id == bindparam("of_corp"), _t.external_userid.in_(_customers)
 )
