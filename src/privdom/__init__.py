@@ -15,6 +15,7 @@ modules are packages of their own (``privdom.store``, ``privdom.migration`` ...)
 
 from __future__ import annotations
 
+
 # Type checkers know the name; importing typing for it would take longer than all the rest of this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -280,7 +280,7 @@ def test_chapters_say_whose_they_are(corp: Corp) -> None:
 
     names = corp(scenario)
 
-    assert f"<AsyncStaff of {corp.box.corp_id}>" == names[0]
+    assert f"<AsyncStaffs of {corp.box.corp_id}>" == names[0]
     assert all(corp.box.corp_id in name for name in names)
 
 

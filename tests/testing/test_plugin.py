@@ -7,7 +7,7 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-SUITE = '''
+SUITE = """
 from datetime import timedelta
 
 pytest_plugins = ["privdom.testing"]
@@ -35,7 +35,7 @@ def test_awaiting(sandbox, async_wecom):
 
 def test_each_test_has_a_corp_of_its_own(wecom):
     assert wecom.staff.serving() == ()
-'''
+"""
 
 
 def test_the_fixtures_give_a_corp_clients_and_a_clock(pytester: pytest.Pytester) -> None:

@@ -49,7 +49,7 @@ class AsyncScoring:
         if batch < 1:
             msg = "batch must be 1 or more"
             raise UsageError(msg)
-        self.rules = rules
+        self._rules = rules
         self._wecom = wecom
         self._store = store
         self._batch = batch
@@ -58,6 +58,11 @@ class AsyncScoring:
         self._log = EventLog(store)
         self._tags = AsyncDesiredTags(wecom, store)
         self._owner = f"scoring:{rules.account}"
+
+    @property
+    def rules(self) -> ScoreRules:
+        """What brings points, and what a balance leads to."""
+        return self._rules
 
     async def record(self, events: Iterable[CustomerEvent]) -> ScoreReport:
         """

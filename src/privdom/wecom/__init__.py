@@ -130,7 +130,7 @@ if TYPE_CHECKING:
         parse_response,
     )
     from privdom.wecom.staff import (
-        AsyncStaff,
+        AsyncStaffs,
         GetStaffRequest,
         ListStaffRequest,
         ServingStaff,
@@ -180,7 +180,7 @@ __all__ = [
     "AsyncContacts",
     "AsyncGroups",
     "AsyncMessages",
-    "AsyncStaff",
+    "AsyncStaffs",
     "AsyncTags",
     "AsyncTransfers",
     "AsyncWeCom",

@@ -16,7 +16,7 @@ from privdom.wecom.messages import AsyncMessages, Messages
 from privdom.wecom.quota import QuotaStore, process_quotas
 from privdom.wecom.retry import Retry
 from privdom.wecom.session import Hook, Session
-from privdom.wecom.staff import AsyncStaff, Staffs
+from privdom.wecom.staff import AsyncStaffs, Staffs
 from privdom.wecom.tags import AsyncTags, Tags
 from privdom.wecom.token import TokenSource
 from privdom.wecom.transfers import AsyncTransfers, Transfers
@@ -117,7 +117,7 @@ class AsyncWeCom:
             token_source=token_source,
             hook=hook,
         )
-        self.staff = AsyncStaff(self.session)
+        self.staff = AsyncStaffs(self.session)
         self.contacts = AsyncContacts(self.session)
         self.tags = AsyncTags(self.session)
         self.groups = AsyncGroups(self.session)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "AsyncStaff",
+    "AsyncStaffs",
     "GetStaffRequest",
     "ListStaffRequest",
     "ServingStaff",
@@ -128,7 +128,7 @@ class ListStaffRequest(Model):
         _values.check_range(self.department_id, "department_id", 1, _MOST_DEPARTMENTS)
 
 
-class AsyncStaff:
+class AsyncStaffs:
     """
     Staff of the corp, and which of them serve customers.
 
@@ -180,12 +180,12 @@ class AsyncStaff:
         return answer.follow_user
 
     def __repr__(self) -> str:
-        return f"<AsyncStaff of {self._session.corp_id}>"
+        return f"<AsyncStaffs of {self._session.corp_id}>"
 
 
-class Staffs(Blocking[AsyncStaff]):
-    """Staff of the corp, and which of them serve customers; `AsyncStaff`, blocking."""
+class Staffs(Blocking[AsyncStaffs]):
+    """Staff of the corp, and which of them serve customers; `AsyncStaffs`, blocking."""
 
-    get = blocking(AsyncStaff.get)
-    list = blocking(AsyncStaff.list)
-    serving = blocking(AsyncStaff.serving)
+    get = blocking(AsyncStaffs.get)
+    list = blocking(AsyncStaffs.list)
+    serving = blocking(AsyncStaffs.serving)
