@@ -248,11 +248,13 @@ class Takeover:
     def until(self, when: datetime) -> None:
         """Let the days pass: everything that falls due is done at its moment."""
         while self.now < when:
+            self.journeys.collect()
             self.settle()
             moments = [m for m in self.next_moments() if m > self.now]
             self.sandbox.advance_to(min([*moments, when]))
             local = f"{self.now.astimezone(CHINA):%a %d %b, %H:%M}"
             self.progress.update(self.days, completed=(self.now - BEGIN) / (END - BEGIN), description=local)
+        self.journeys.collect()
         self.settle()
 
     def settle(self) -> None:
@@ -261,7 +263,7 @@ class Takeover:
             worked = self.sandbox.deliver() + self.dispatcher.run() + self.codes.settle()
             if self.done("plan"):
                 worked += self.migration.advance(PLAN).done + self.journeys.advance().done
-            worked += self.outbox.drain().done + self.journeys.collect().done
+            worked += self.outbox.drain().done
             worked += self.scoring.advance() + self.tiering.advance() + self.tags.push().done
             if not worked:
                 return
