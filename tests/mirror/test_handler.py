@@ -17,9 +17,9 @@ from sqlalchemy import select
 
 from privdom._port import BlockingPort, Port, run
 from privdom.errors import Refused
-from privdom.events import Dispatcher, EventLog, TransferFailed
+from privdom.events import CustomerMoved, Dispatcher, EventLog, TransferFailed
 from privdom.events.inbox import inbox_table
-from privdom.mirror import Follow, MirrorHandler, follows, handler, move_follow
+from privdom.mirror import Follow, MirrorHandler, follows, handler, move_follows
 from privdom.sandbox import Rules, Sandbox
 from privdom.store import Store
 from privdom.wecom import callbacks as wire
@@ -292,7 +292,7 @@ def test_a_transfer_is_told_as_one(on_port: OnPort, store: Store) -> None:
     on_port(scenario, transport=box.transport, clock=box.clock)
     before = mirrored(store, box.corp_id)
     with store.begin() as conn:
-        move_follow(conn, box.corp_id, customer, handover, takeover, box.clock.now())
+        move_follows(conn, box.corp_id, [CustomerMoved(customer, handover, takeover, box.clock.now())])
 
     assert truth(box) == before == mirrored(store, box.corp_id)
     assert {("-transfer", handover, customer), ("+", takeover, customer)} == set(told(store, box.corp_id))

@@ -20,7 +20,6 @@ from privdom.mirror import (
     drop_facts,
     facts,
     follows,
-    move_follow,
     queries,
     set_facts,
     tables,
@@ -102,19 +101,6 @@ def test_customers_come_in_pages(store: Store) -> None:
 
     assert new == first + rest
     assert "名字" not in repr(new[0])
-
-
-def test_a_move_ends_one_relation_and_begins_the_other(store: Store) -> None:
-    """The takeover follows the customer without remark or tags; doing it twice changes nothing."""
-    _put(
-        store, Follow("old", "wm1", remark="r", tag_ids=("t",)), Follow("old", "wm2"), Follow("new", "wm2", remark="x")
-    )
-    for _ in range(2):
-        with store.begin() as conn:
-            move_follow(conn, CORP, "wm1", "old", "new", LATER)
-            move_follow(conn, CORP, "wm2", "old", "new", LATER)
-
-    assert [Follow("new", "wm1", created_at=LATER, add_way=202), Follow("new", "wm2", remark="x")] == _all(store)
 
 
 def test_an_answer_that_changes_nothing_still_is_the_newest(store: Store) -> None:

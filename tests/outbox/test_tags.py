@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from privdom._port import Port
 from privdom.errors import NotSent, UsageError
-from privdom.outbox import AsyncDesiredTags, OutboxSettings, PushReport, TagCounts
+from privdom.outbox import AsyncDesiredTags, OutboxSettings, PushReport, TagCounts, wishes
 from privdom.outbox.wishes import push as push_table
 from privdom.outbox.wishes import wish as wish_table
 from privdom.sandbox import Fault
 from privdom.store import Store
 from tests.conftest import OnPort
 from tests.outbox.corp import SETTLE, Corp, Crash, HookedPort, HookedStore, Points
+
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 class Tagged(Corp):
@@ -231,13 +236,75 @@ def test_move(on_port: OnPort, store: Store) -> None:
         corp.box.befriend("li", corp.customers[0])
         with store.begin() as conn:
             tags.want(conn, corp.box.corp_id, "x", [("li", corp.customers[0], corp.tag["金"], True)])
-            assert 2 == tags.move(conn, corp.box.corp_id, corp.customers[0], "zhang", "li")
-            assert 0 == tags.move(conn, corp.box.corp_id, corp.customers[0], "zhang", "li")
+            assert 2 == tags.move(conn, corp.box.corp_id, [(corp.customers[0], "zhang", "li")])
+            assert 0 == tags.move(conn, corp.box.corp_id, [(corp.customers[0], "zhang", "li")])
         assert PushReport(pushed=1) == await tags.push()
         assert {"金", "银"} == corp.worn(staff="li")
         assert TagCounts(pushed=2) == _counts(store, tags)
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_move_twice(on_port: OnPort, store: Store) -> None:
+    """A customer who stands in one call twice is refused, and nothing moves."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.want(store, tags, "x", ("金", True))
+        customer = corp.customers[0]
+        with store.begin() as conn, pytest.raises(UsageError, match="moved twice"):
+            tags.move(conn, corp.box.corp_id, [(customer, "zhang", "li"), (customer, "li", "wang")])
+        assert PushReport(pushed=1) == await tags.push()
+        assert {"金"} == corp.worn()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_move_more_than_a_statement_takes(store: Store) -> None:
+    """Wishes of thousands of customers each follow to the takeover of that customer."""
+    ways = {f"wm{i:04}": (f"old{i % 7}", f"new{i % 5}") for i in range(1200)}
+    with store.begin() as conn:
+        wishes.want(conn, "ww1", "x", [(old, one, "t", True) for one, (old, _) in ways.items()], NOW)
+
+        assert len(ways) == wishes.move(conn, "ww1", ways, NOW)
+    with store.read() as conn:
+        found = conn.execute(select(wish_table.c.customer, wish_table.c.staff)).all()
+
+    assert {(one, new) for one, (_, new) in ways.items()} == {(row.customer, row.staff) for row in found}
+
+
+_STAFF = st.sampled_from(["a", "b", "c"])
+_CUSTOMERS = st.sampled_from(["wm1", "wm2", "wm3"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    wanted=st.lists(st.tuples(st.sampled_from("xy"), _STAFF, _CUSTOMERS, st.sampled_from("tu"), st.booleans())),
+    ways=st.dictionaries(_CUSTOMERS, st.lists(_STAFF, min_size=2, max_size=2, unique=True).map(tuple)),
+)
+def test_many_moves_are_one_after_another(
+    wanted: list[tuple[str, str, str, str, bool]], ways: dict[str, tuple[str, str]]
+) -> None:
+    """Wishes move in one call as they do in a call for each customer."""
+    with Store("sqlite://") as together, Store("sqlite://") as apart:
+        for store in (together, apart):
+            with store.begin() as conn:
+                for owner, staff, customer, tag, present in wanted:
+                    wishes.want(conn, "ww1", owner, [(staff, customer, tag, present)], NOW)
+        with together.begin() as conn:
+            count = wishes.move(conn, "ww1", ways, NOW)
+        with apart.begin() as conn:
+            counts = [wishes.move(conn, "ww1", {customer: way}, NOW) for customer, way in ways.items()]
+
+        assert sum(counts) == count
+        assert _rows(apart) == _rows(together)
+
+
+def _rows(store: Store) -> list[list[Any]]:
+    """All wishes, and what is to be pushed."""
+    with store.read() as conn:
+        return [list(conn.execute(select(t).order_by(*t.primary_key))) for t in (wish_table, push_table)]
 
 
 def test_crash(on_port: OnPort, store: Store) -> None:

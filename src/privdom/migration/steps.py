@@ -35,7 +35,7 @@ from privdom.migration.rules import (
     next_state,
     takeover_time_of,
 )
-from privdom.mirror import move_follow
+from privdom.mirror import move_follows
 from privdom.outbox import TRANSFER, AsyncDesiredTags, AsyncOutbox, ItemResult, Unit, UnitState
 from privdom.outbox import ItemState as LedgerState
 from privdom.wecom.transfers import TransferRequest
@@ -115,12 +115,15 @@ def _announce(conn: Connection, corp_id: str, changed: Iterable[Item], now: date
     events: list[DomainEvent] = []
     for item in changed:
         if item.state is ItemState.SUCCEEDED:
-            assert item.takeover_time is not None
-            who = item.external_userid, item.handover_userid, item.takeover_userid
-            events.append(CustomerMoved(*who, item.takeover_time))
+            events.append(_moved(item))
         elif item.state.settled:
             events.append(TransferRefused(item.external_userid, item.takeover_userid, item.state, now))
     EventLog.append(conn, corp_id, *events)
+
+
+def _moved(item: Item) -> CustomerMoved:
+    assert item.takeover_time is not None
+    return CustomerMoved(item.external_userid, item.handover_userid, item.takeover_userid, item.takeover_time)
 
 
 def _lock_items(conn: Connection, corp_id: str, units: list[str], customers: list[str]) -> list[Item]:
@@ -178,15 +181,12 @@ def judge_results(
     by_customer: defaultdict[str, list[ResultRecord]] = defaultdict(list)
     for record in records:
         by_customer[record.external_userid].append(record)
-    changed: list[Item] = []
-    for due in tables.due_items(conn, corp_id, plan_id, pair, now):
-        item = _judged(due, by_customer[due.external_userid], row.policy, now)
-        changed.append(item)
-        if item.state is ItemState.SUCCEEDED:
-            assert item.takeover_time is not None
-            who = item.external_userid, item.handover_userid, item.takeover_userid
-            move_follow(conn, corp_id, *who, item.takeover_time)
-            tags.move(conn, corp_id, *who)
+    due = tables.due_items(conn, corp_id, plan_id, pair, now)
+    changed = [_judged(item, by_customer[item.external_userid], row.policy, now) for item in due]
+    succeeded = [_moved(item) for item in changed if item.state is ItemState.SUCCEEDED]
+    if succeeded:
+        move_follows(conn, corp_id, succeeded)
+        tags.move(conn, corp_id, [(move.external_userid, *pair) for move in succeeded])
     tables.save_items(conn, corp_id, changed)
     _announce(conn, corp_id, changed, now)
     return sum(item.state.settled for item in changed)

@@ -11,7 +11,8 @@ WeCom's state in local tables, kept by full syncs and events, and facts about cu
 from __future__ import annotations
 
 from privdom.mirror.handler import MirrorHandler
-from privdom.mirror.queries import customers, drop_facts, facts, followers, follows, move_follow, set_facts, tag_ids
+from privdom.mirror.moves import move_follows
+from privdom.mirror.queries import customers, drop_facts, facts, followers, follows, set_facts, tag_ids
 from privdom.mirror.report import Changes, SyncReport
 from privdom.mirror.subjects import Subject, Subjects
 from privdom.mirror.sync import AsyncMirror, Mirror, Progress
@@ -38,7 +39,7 @@ __all__ = [
     "facts",
     "followers",
     "follows",
-    "move_follow",
+    "move_follows",
     "set_facts",
     "tag_ids",
 ]

@@ -11,15 +11,12 @@ from sqlalchemy import Connection, Row, Select, delete, select, tuple_
 
 from privdom.errors import UsageError
 from privdom.mirror import tables
-from privdom.mirror.relations import Relations
 from privdom.mirror.values import Customer, Follow
-from privdom.mirror.writes import current_generation
 from privdom.store import sql
 
 
-__all__ = ["customers", "drop_facts", "facts", "followers", "follows", "move_follow", "set_facts", "tag_ids"]
+__all__ = ["customers", "drop_facts", "facts", "followers", "follows", "set_facts", "tag_ids"]
 
-_ASSIGNED = 202
 _PAGE = 1000
 
 
@@ -72,26 +69,6 @@ def followers(conn: Connection, corp_id: str, customers: Iterable[str]) -> dict[
         for who, staff in conn.execute(query.where(f.external_userid.in_(some)).order_by(f.staff_userid)):
             found[who].append(staff)
     return dict(found)
-
-
-def move_follow(
-    conn: Connection, corp_id: str, external_userid: str, handover: str, takeover: str, at: datetime
-) -> None:
-    """
-    Record that a transfer is complete: *takeover* follows the customer, *handover* no longer does.
-
-    What WeCom carries over to the new relation is not known (its documentation
-    does not say), so it begins without remark and tags until WeCom tells of it.
-    Tells the event log nothing; do that after it, in the same transaction.
-    """
-    tables.lock(conn, corp_id)
-    generation = current_generation(conn, corp_id)
-    relations = Relations(conn, corp_id, [external_userid], generation=generation, asked_at=at)
-    relations.remove([(handover, external_userid)], at=at)
-    there = relations.get(takeover, external_userid)
-    if there is None or there.removed_at is not None:
-        relations.put([Follow(takeover, external_userid, created_at=at, add_way=_ASSIGNED)], tell=True)
-    relations.write()
 
 
 def set_facts(conn: Connection, corp_id: str, name: str, values: Mapping[str, Any], at: datetime) -> None:

@@ -117,9 +117,25 @@ class AsyncDesiredTags:
             raise UsageError(msg)
         wishes.want(conn, corp_id, owner, changes, self._wecom.port.now())
 
-    def move(self, conn: Connection, corp_id: str, customer: str, handover: str, takeover: str) -> int:
-        """Let the wishes on a customer follow it to another staff, in your transaction; return how many did."""
-        return wishes.move(conn, corp_id, customer, handover, takeover, self._wecom.port.now())
+    def move(self, conn: Connection, corp_id: str, moves: Iterable[tuple[str, str, str]]) -> int:
+        """
+        Let the wishes on customers follow them to other staff, in your transaction; return how many wishes did.
+
+        Args:
+            conn: Your transaction, of the store's database.
+            corp_id: The corp.
+            moves: (customer, handover, takeover), each customer once.
+
+        Raises:
+            UsageError: A customer stands there twice.
+        """
+        ways: dict[str, tuple[str, str]] = {}
+        for customer, handover, takeover in moves:
+            if customer in ways:
+                msg = f"{customer} is moved twice: make it two calls of move(), in their order"
+                raise UsageError(msg)
+            ways[customer] = (handover, takeover)
+        return wishes.move(conn, corp_id, ways, self._wecom.port.now())
 
     def pending(self, conn: Connection) -> TagCounts:
         """Return how many wishes of the corp stand how."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import attrs
@@ -153,16 +154,21 @@ def want(
         _touch(conn, corp_id, touched, now)
 
 
-def move(conn: Connection, corp_id: str, customer: str, handover: str, takeover: str, now: datetime) -> int:
-    """Let all wishes on (handover, customer) be wishes on (takeover, customer); return how many."""
-    there = (wish.c.corp_id == corp_id, wish.c.customer == customer, wish.c.staff.in_([handover, takeover]))
-    rows = [row for row in _lock(conn, *there) if row.staff == handover]
+def move(conn: Connection, corp_id: str, ways: Mapping[str, tuple[str, str]], now: datetime) -> int:
+    """Let all wishes on customers follow them on their *ways* from handover to takeover; return how many."""
+    handovers = {(handover, customer) for customer, (handover, _) in ways.items()}
+    takeovers = {(takeover, customer) for customer, (_, takeover) in ways.items()}
+    # All are locked before the first is written, so that the order of locks holds beyond a chunk.
+    locked: list[AnyRow] = []
+    for chunk in sql.chunks(sorted(handovers | takeovers)):
+        locked += _lock(conn, wish.c.corp_id == corp_id, _RELATION.in_(chunk))
+    rows = [row for row in locked if (row.staff, row.customer) in handovers]
     if not rows:
         return 0
     moved = [
         _row(
             corp_id,
-            (takeover, customer, row.tag_id),
+            (ways[row.customer][1], row.customer, row.tag_id),
             owner=row.owner,
             wanted=row.wanted,
             state=WishState.PENDING,
@@ -181,11 +187,11 @@ def move(conn: Connection, corp_id: str, customer: str, handover: str, takeover:
                 "code": None,
             },
         ),
-        moved,
+        sorted(moved, key=itemgetter(*_WISH_KEYS)),
     )
-    old = (wish.c.corp_id == corp_id, wish.c.staff == handover, wish.c.customer == customer)
-    conn.execute(delete(wish).where(*old))
-    _touch(conn, corp_id, {(takeover, customer)}, now)
+    for chunk in sql.chunks(sorted({(row.staff, row.customer) for row in rows})):
+        conn.execute(delete(wish).where(wish.c.corp_id == corp_id, _RELATION.in_(chunk)))
+    _touch(conn, corp_id, {(row["staff"], row["customer"]) for row in moved}, now)
     return len(rows)
 
 
