@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, update
 from tests.conftest import OnPort
 from tests.sop.world import WELCOME, World, in_world
 
-from privdom.events import CustomerMoved, FollowRemoved
+from privdom._port import BlockingPort
+from privdom.events import CustomerMoved, DomainEvent, EventLog, FollowRemoved, JourneyLeft
 from privdom.mirror import facts
 from privdom.sandbox import Fault, Sandbox
-from privdom.sop import Journey, Step
+from privdom.sop import Journey, Step, advancing
+from privdom.sop.advancing import consume
+from privdom.sop.context import Context
+from privdom.sop.store import enrolments
+from privdom.sop.store.tables import enrolment, step
 from privdom.store import Store
 
 
@@ -208,3 +219,73 @@ def test_a_transfer_does_not_revive_an_older_enrolment(on_port: OnPort, sandbox:
         assert ["exited", "sent"] == [step.state for step in await world.journeys.steps(moving)]
 
     in_world(on_port, sandbox, store, scenario)
+
+
+STAFF = st.sampled_from(["ann", "bob", "cai"])
+CUSTOMERS = ["wm1", "wm2", "wm3", "wm4"]
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    enrolled=st.dictionaries(st.sampled_from(CUSTOMERS), STAFF, min_size=1),
+    sent=st.dictionaries(
+        st.tuples(st.sampled_from(CUSTOMERS), st.sampled_from(["hello", "offer"])),
+        st.sampled_from(["planned", "sent", "failed", "refused"]),
+    ),
+    events=st.lists(
+        st.one_of(
+            st.builds(CustomerMoved, st.sampled_from(CUSTOMERS), STAFF, STAFF, st.just(AT)),
+            st.builds(FollowRemoved, STAFF, st.sampled_from(CUSTOMERS), st.just("sync"), st.just(AT)),
+        ),
+        max_size=12,
+    ),
+)
+def test_many_moves_are_one_after_another(
+    enrolled: dict[str, str], sent: dict[tuple[str, str], str], events: list[DomainEvent]
+) -> None:
+    """A batch of moves and losses in any order leaves what one event at a time leaves."""
+
+    def outcome(at_once: int) -> list[Any]:
+        with Sandbox(7, now=AT) as sandbox, Store("sqlite://") as store, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(advancing, "EVENTS_AT_ONCE", at_once)
+            world = World(BlockingPort(transport=sandbox.transport, clock=sandbox.clock), sandbox, store)
+            ctx = Context(world.wecom, store, world.outbox, UTC, EventLog(store))
+            pairs = [(staff, customer) for customer, staff in enrolled.items()]
+            with store.begin() as conn:
+                enrolments.enrol(conn, sandbox.corp_id, WELCOME, 1, pairs, at=AT, tz=UTC)
+                for (customer, step_id), state in sent.items():
+                    c = step.c
+                    conn.execute(
+                        update(step).where(c.external_userid == customer, c.step_id == step_id).values(state=state)
+                    )
+            world.log(*events)
+            while consume(ctx).events:
+                pass
+            with store.read() as conn:
+                rows = [list(conn.execute(select(t).order_by(*t.primary_key))) for t in (enrolment, step)]
+                known = facts(conn, sandbox.corp_id, ["journey.welcome"])
+            return [rows, known, world.events(JourneyLeft.kind)]
+
+    assert outcome(1) == outcome(500)
+
+
+def test_more_moves_than_a_batch(on_port: OnPort, sandbox: Sandbox, database: str) -> None:
+    """Each of hundreds of customers goes on with its own takeover, as its fact says."""
+
+    async def scenario(world: World) -> None:
+        customers = [f"wm{i:04}" for i in range(600)]
+        takeovers = {customer: ("bob", "cai")[i % 2] for i, customer in enumerate(customers)}
+        await world.begin([*customers, "wm-stays"])
+        world.log(*(CustomerMoved(one, "ann", takeover, AT) for one, takeover in takeovers.items()))
+        await world.journeys.advance()
+        known = world.write(lambda conn: facts(conn, sandbox.corp_id, ["journey.welcome"]))
+        with store.read() as conn:
+            found = conn.execute(select(enrolment.c.external_userid, enrolment.c.staff_userid)).all()
+            steps = conn.execute(select(step.c.external_userid, step.c.staff_userid).distinct()).all()
+
+        assert {**takeovers, "wm-stays": "ann"} == dict(found) == dict(steps)
+        assert len(steps) == len(customers) + 1 == len(known)
+
+    with Store(database) as store:
+        in_world(on_port, sandbox, store, scenario)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
 
-from privdom.events import CustomerMoved, FollowRemoved, JourneyLeft, UnitSettled
+from privdom.events import CustomerMoved, DomainEvent, FollowRemoved, JourneyLeft, UnitSettled
 from privdom.mirror import facts
 from privdom.outbox import BROADCAST, ItemState, UnitState
 from privdom.sop.context import OWNER, Context
@@ -36,15 +37,14 @@ def consume(ctx: Context) -> AdvanceReport:
     with ctx.log.batch(corp_id, OWNER, _KINDS, EVENTS_AT_ONCE) as batch:
         conn = batch.connection
         lock(conn, corp_id)
-        for _, event in batch.events:
+        for event in _grouped(event for _, event in batch.events):
             match event:
+                case list():
+                    moved = enrolments.move(conn, corp_id, event)
+                    steps.again(conn, corp_id, now, customers=[move.external_userid for move in event])
+                    ctx.set_facts(conn, moved, EnrolmentState.ACTIVE, now)
                 case UnitSettled(owner=owner) if owner == OWNER:
                     _settle(ctx, conn, event.unit_id, UnitState(event.state), now)
-                case CustomerMoved():
-                    customer = event.external_userid
-                    moved = enrolments.move(conn, corp_id, customer, event.handover_userid, event.takeover_userid)
-                    steps.again(conn, corp_id, now, external_userid=customer)
-                    ctx.set_facts(conn, [(j, customer) for j in moved], EnrolmentState.ACTIVE, now)
                 case FollowRemoved(by=by) if by != "transfer":
                     ended = enrolments.leave(
                         conn, corp_id, [event.external_userid], LOST, now, staff_userid=event.staff_userid
@@ -54,6 +54,21 @@ def consume(ctx: Context) -> AdvanceReport:
                     pass
         ctx.log.append(conn, corp_id, *left)
     return AdvanceReport(events=len(batch.events), exited=len(left))
+
+
+def _grouped(events: Iterable[DomainEvent]) -> Iterator[DomainEvent | list[CustomerMoved]]:
+    """Yield *events* in their order, moves that follow each other as one list in which each customer stands once."""
+    moves: dict[str, CustomerMoved] = {}
+    for event in events:
+        if moves and not (isinstance(event, CustomerMoved) and event.external_userid not in moves):
+            yield list(moves.values())
+            moves = {}
+        if isinstance(event, CustomerMoved):
+            moves[event.external_userid] = event
+        else:
+            yield event
+    if moves:
+        yield list(moves.values())
 
 
 def _settle(ctx: Context, conn: Connection, unit_id: str, state: UnitState, now: datetime) -> None:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
 import attrs
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
+from privdom.events import CustomerMoved
 from privdom.sop.rules import EnrolmentState, Journey, StepState, due_times
 from privdom.sop.store.tables import enrolment, step
 from privdom.store import sql
@@ -99,13 +112,25 @@ def _next_rotations(
     return free | {name: (rotation, occurrences[name]) for name, rotation in back.items()}
 
 
-def move(conn: Connection, corp_id: str, external_userid: str, handover: str, takeover: str) -> list[str]:
+def move(conn: Connection, corp_id: str, moves: Iterable[CustomerMoved]) -> list[tuple[str, str]]:
     """
-    Let open enrolments of a customer follow to *takeover*, with what waits of their steps; return their journeys.
+    Let open enrolments follow to the takeover, with what waits of their steps; return (journey, customer) of each.
 
     A synchronisation may have seen that the handover lost the customer before the
     transfer was known: what ended for that reason goes on.
+
+    Args:
+        moves: Each customer once.
     """
+    moved: list[tuple[str, str]] = []
+    for chunk in sql.chunks(moves):
+        ways = {(move.external_userid, move.handover_userid): move.takeover_userid for move in chunk}
+        moved += _move_enrolments(conn, corp_id, ways)
+        _move_steps(conn, corp_id, ways)
+    return moved
+
+
+def _move_enrolments(conn: Connection, corp_id: str, ways: Mapping[tuple[str, str], str]) -> list[tuple[str, str]]:
     newer = enrolment.alias("newer")
     lost = and_(
         _E.state == EnrolmentState.EXITED,
@@ -117,13 +142,24 @@ def move(conn: Connection, corp_id: str, external_userid: str, handover: str, ta
             newer.c.rotation > _E.rotation,
         ),
     )
-    theirs = (_E.corp_id == corp_id, _E.external_userid == external_userid, _E.staff_userid == handover)
-    moved = conn.scalars(
-        update(enrolment)
-        .where(*theirs, or_(_E.state == EnrolmentState.ACTIVE, lost))
-        .values(staff_userid=takeover, state=EnrolmentState.ACTIVE, reason="")
-        .returning(_E.journey_id)
-    ).all()
+    theirs = (_E.corp_id == corp_id, _E.external_userid.in_([customer for customer, _ in ways]))
+    query = select(_E.journey_id, _E.external_userid, _E.rotation, _E.staff_userid)
+    rows = [
+        {"journey": journey_id, "customer": customer, "number": rotation, "takeover": ways[customer, staff]}
+        for journey_id, customer, rotation, staff in conn.execute(query.where(*theirs, or_(_ACTIVE, lost)))
+        if (customer, staff) in ways
+    ]
+    if rows:
+        conn.execute(
+            update(enrolment)
+            .where(*_one(corp_id))
+            .values(staff_userid=bindparam("takeover"), state=EnrolmentState.ACTIVE, reason=""),
+            rows,
+        )
+    return [(row["journey"], row["customer"]) for row in rows]
+
+
+def _move_steps(conn: Connection, corp_id: str, ways: Mapping[tuple[str, str], str]) -> None:
     follows = (
         exists()
         .where(
@@ -132,7 +168,7 @@ def move(conn: Connection, corp_id: str, external_userid: str, handover: str, ta
             _E.external_userid == _S.external_userid,
             _E.rotation == _S.rotation,
             _E.state == EnrolmentState.ACTIVE,
-            _E.staff_userid == takeover,
+            _E.staff_userid == bindparam("takeover"),
         )
         .correlate(step)
     )
@@ -141,14 +177,24 @@ def move(conn: Connection, corp_id: str, external_userid: str, handover: str, ta
         update(step)
         .where(
             _S.corp_id == corp_id,
-            _S.external_userid == external_userid,
-            _S.staff_userid == handover,
+            _S.external_userid == bindparam("customer"),
+            _S.staff_userid == bindparam("handover"),
             or_(_S.state == StepState.WAITING, left),
             follows,
         )
-        .values(staff_userid=takeover, state=StepState.WAITING, reason="")
+        .values(staff_userid=bindparam("takeover"), state=StepState.WAITING, reason=""),
+        [{"customer": customer, "handover": staff, "takeover": ways[customer, staff]} for customer, staff in ways],
     )
-    return list(moved)
+
+
+def _one(corp_id: str) -> tuple[ColumnElement[bool], ...]:
+    """Return what picks one enrolment of many in an executemany."""
+    return (
+        _E.corp_id == corp_id,
+        _E.journey_id == bindparam("journey"),
+        _E.external_userid == bindparam("customer"),
+        _E.rotation == bindparam("number"),
+    )
 
 
 def leave(
@@ -189,14 +235,8 @@ def finished(conn: Connection, corp_id: str, now: datetime) -> list[tuple[str, s
     query = select(*keys).where(_E.corp_id == corp_id, _ACTIVE, _E.ends_at <= now, ~_STILL_GOING).limit(_PAGE)
     rows = conn.execute(query).all()
     if rows:
-        theirs = and_(
-            _E.corp_id == corp_id,
-            _E.journey_id == bindparam("journey"),
-            _E.external_userid == bindparam("customer"),
-            _E.rotation == bindparam("number"),
-        )
         conn.execute(
-            update(enrolment).where(theirs).values(state=EnrolmentState.DONE, at=now),
+            update(enrolment).where(*_one(corp_id)).values(state=EnrolmentState.DONE, at=now),
             [{"journey": j, "customer": c, "number": n} for j, c, n in rows],
         )
     return [(j, c) for j, c, _ in rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -235,10 +235,10 @@ def settle(
 
 
 def again(
-    conn: Connection, corp_id: str, now: datetime, *, unit_id: str | None = None, external_userid: str | None = None
+    conn: Connection, corp_id: str, now: datetime, *, unit_id: str | None = None, customers: Iterable[str] = ()
 ) -> int:
     """
-    Let steps of a unit or a customer wait once more for the takeover, who could not be reached by the handover.
+    Let steps of a unit or of customers wait once more for the takeover, who could not be reached by the handover.
 
     Once: a second occurrence of an enrolment is not repeated. Never what may have been sent, or a person gave up.
     Return how many.
@@ -265,7 +265,6 @@ def again(
         .join_from(step, enrolment, _WHOSE)
         .where(
             _S.corp_id == corp_id,
-            _S.unit_id == unit_id if unit_id is not None else _S.external_userid == external_userid,
             _S.state.in_([StepState.FAILED, StepState.REFUSED]),
             _S.reason.not_in([SENT_BEFORE, GIVEN_UP]),
             _S.window_end > now,
@@ -281,7 +280,10 @@ def again(
             ),
         )
     )
-    return conn.execute(insert(step).from_select(list(values), query)).rowcount
+    theirs = (
+        [_S.unit_id == unit_id] if unit_id is not None else [_S.external_userid.in_(c) for c in sql.chunks(customers)]
+    )
+    return sum(conn.execute(insert(step).from_select(list(values), query.where(one))).rowcount for one in theirs)
 
 
 def open_units(conn: Connection, corp_id: str) -> list[OpenUnit]:
