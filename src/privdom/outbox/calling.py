@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import attrs
@@ -16,7 +16,7 @@ from privdom.outbox import transitions
 from privdom.outbox.context import Context
 from privdom.outbox.rules import judge, judge_preparation
 from privdom.outbox.units import TickReport, Unit, UnitState
-from privdom.outbox.verdicts import Confirm, Doubt, Refuse, Release, Verdict
+from privdom.outbox.verdicts import Confirm, Doubt, Park, Refuse, Release, Verdict
 
 
 __all__ = ["call_round", "open_kinds"]
@@ -66,7 +66,7 @@ async def _prepare(ctx: Context, unit: Unit) -> _Prepared:
     try:
         return _Prepared(unit, await kind.prepare(ctx.wecom, ctx.request_of(unit)))
     except PrivdomError as e:
-        return _Prepared(unit, failure=judge_preparation(e, unit.attempt + 1))
+        return _Prepared(unit, failure=judge_preparation(e, unit.attempt + 1, suspect=unit.suspect))
 
 
 async def _call_armed(ctx: Context, prepared: Sequence[_Prepared]) -> TickReport:
@@ -107,9 +107,11 @@ async def _call(ctx: Context, until: float, unit: Unit) -> _Called:
     kind = ctx.kind_of(unit)
     try:
         answer = await ctx.wecom.session.once(kind.endpoint, unit.request.encode(), kind.answer, until=until)
+        if unit.suspect and (doubt := kind.doubts(answer)):
+            return _Called(unit, Doubt(doubt, look_after=timedelta(0)))
         return _Called(unit, Confirm(kind.read(ctx.request_of(unit), answer)))
     except PrivdomError as e:
-        return _Called(unit, kind.judge(e, unit, ctx.port.now()) or judge(e, unit.attempt))
+        return _Called(unit, kind.judge(e, unit, ctx.port.now()) or judge(e, unit.attempt, suspect=unit.suspect))
     except Exception as e:  # noqa: BLE001 - raised again once the other calls of the round are settled
         return _Called(unit, Doubt(f"{type(e).__name__} while it was called"), broken=e)
 
@@ -129,6 +131,11 @@ def _settle(
                 transitions.append_audit(
                     conn, unit, at=now, by="engine", action="late_answer", note=note, remote_id=done.remote_id
                 )
+            case Refuse(reason=reason) | Park(reason=reason) | Release(reason=reason) if not held:
+                # Nor that.
+                if since is UnitState.CALLING:
+                    note = f"the call ended after its look-up had begun: {reason}"
+                    transitions.append_audit(conn, unit, at=now, by="engine", action="late_answer", note=note)
             case _ if not held:
                 pass
             case Confirm():
@@ -137,6 +144,10 @@ def _settle(
             case Refuse():
                 settled.append((unit, UnitState.REFUSED))
                 report += TickReport(refused=1)
+            case Park(reason):
+                transitions.append_audit(conn, unit, at=now, by="engine", action="parked", note=reason)
+                settled.append((unit, UnitState.PARKED))
+                report += TickReport(parked=1)
             case Release():
                 report += TickReport(released=1)
             case _:

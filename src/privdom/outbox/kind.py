@@ -30,6 +30,8 @@ class Candidate:
     """Whether nothing else can look like it."""
     whole: bool = False
     """Whether all that can be compared is the same, recipients included."""
+    gone: bool = False
+    """Whether it was taken back already, by whomever."""
 
 
 @attrs.frozen
@@ -122,6 +124,10 @@ class Kind(Protocol[Q, A]):
         """Return what WeCom's answer says."""
         ...
 
+    def doubts(self, answer: A) -> str | None:
+        """Return what in the answer to a second attempt may be the doing of the first; None: it speaks for itself."""
+        return None
+
     def judge(self, error: PrivdomError, unit: Unit, now: datetime) -> Verdict | None:
         """Return the verdict on an error that means something special here, or None."""
         return None
@@ -134,6 +140,15 @@ class Kind(Protocol[Q, A]):
             PrivdomError: The look-up failed.
         """
         ...
+
+    async def known(self, wecom: AsyncWeCom, remote_id: str) -> Done:
+        """
+        Return what is to be recorded of something that a person names.
+
+        Raises:
+            PrivdomError: WeCom does not have it, or cannot be asked.
+        """
+        return Done(remote_id, None)
 
     async def undo(self, wecom: AsyncWeCom, remote_id: str) -> bool:
         """Take a second one back; return whether that is possible."""

@@ -17,7 +17,6 @@ from privdom.outbox.kind import Candidate, Found
 from privdom.outbox.rules import describe
 from privdom.outbox.tables import audit, unit
 from privdom.outbox.units import ItemResult, ItemState, Unit, UnitState, counted
-from privdom.outbox.verdicts import Done
 
 
 __all__ = ["AsyncParked", "AuditEntry", "Inspection", "Parked"]
@@ -90,14 +89,16 @@ class AsyncParked:
 
         Raises:
             UsageError: The unit is not parked, or another unit is known to be *remote_id*.
+            PrivdomError: A contact way is read at WeCom, which does not have it or cannot be asked.
         """
         now = self._ctx.port.now()
+        parked = await self._ctx.read(lambda conn: self._parked(conn, unit_id))
+        done = await self._ctx.kind_of(parked).known(self._ctx.wecom, remote_id)
 
         def work(conn: Connection, held: Unit) -> None:
             if transitions.taken(conn, held, [remote_id]):
                 msg = f"{remote_id} belongs to another unit of this kind: look again with inspect()"
                 raise UsageError(msg)
-            done = Done(remote_id, None)
             settle = self._ctx.settings.settle
             transitions.confirm(conn, held, done, now=now, settle=settle, since=[UnitState.PARKED])
             self._ctx.tell(conn, [(held, UnitState.CONFIRMED)])
@@ -151,15 +152,19 @@ class AsyncParked:
             raise UsageError(msg)
 
         def transaction(conn: Connection) -> None:
-            held = self._load(conn, unit_id, lock=True)
-            if held.state is not UnitState.PARKED:
-                msg = f"unit {unit_id} is {held.state}, not parked: there is nothing to decide"
-                raise UsageError(msg)
+            held = self._parked(conn, unit_id, lock=True)
             note = f"was parked: {held.reason}"
             transitions.append_audit(conn, held, at=now, by=by, action=action, note=note, remote_id=remote_id)
             work(conn, held)
 
         await self._ctx.write(transaction)
+
+    def _parked(self, conn: Connection, unit_id: str, *, lock: bool = False) -> Unit:
+        held = self._load(conn, unit_id, lock=lock)
+        if held.state is not UnitState.PARKED:
+            msg = f"unit {unit_id} is {held.state}, not parked: there is nothing to decide"
+            raise UsageError(msg)
+        return held
 
     def _load(self, conn: Connection, unit_id: str, *, lock: bool = False) -> Unit:
         found = transitions.load(conn, unit.c.corp_id == self._ctx.corp_id, unit.c.id == unit_id, lock=lock)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, text
+from sqlalchemy import Connection, String, and_, delete, func, insert, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from privdom.errors import UsageError
@@ -49,8 +49,17 @@ def plan(
         msg = "a subject stands twice in this plan: one call carries one message for each, so make two units"
         raise UsageError(msg)
     kind.check(request, names)
-    if unit_id is not None and conn.scalar(select(exists().where(unit.c.id == unit_id))):
-        return GateReport(unit_id, already=tuple(rows))
+    _check_keys(rows, unit_id=unit_id, owner=owner, lane=lane)
+    if not_before is not None and not_before.utcoffset() is None:
+        msg = "not_before must be aware: datetime(..., tzinfo=...)"
+        raise UsageError(msg)
+    if unit_id is not None:
+        whose = conn.scalar(select(unit.c.corp_id).where(unit.c.id == unit_id))
+        if whose == corp_id:
+            return GateReport(unit_id, already=tuple(rows))
+        if whose is not None:
+            msg = f"another corp of this database has a unit {unit_id!r}: make the id longer by the corp's"
+            raise UsageError(msg)
     new_id = unit_id or uuid.uuid4().hex
     forced = kind.lane(request)
     if lane is not None and forced is not None and lane != forced:
@@ -90,6 +99,21 @@ def plan(
         )
     )
     return report
+
+
+def _check_keys(rows: Iterable[Subject], *, unit_id: str | None, owner: str, lane: str | None) -> None:
+    # PostgreSQL would refuse what is too long, SQLite would take it.
+    keys = [(unit.c.id, "unit_id", unit_id), (unit.c.owner, "owner", owner), (unit.c.lane, "lane", lane)]
+    for row in rows:
+        keys += [(ledger.c[name], f"the {name} of a subject", getattr(row, name)) for name in Subject._fields]
+    for column, name, value in keys:
+        longest = column.type.length if isinstance(column.type, String) else None
+        if value is not None and longest is not None and len(value) > longest:
+            msg = f"{name} has {len(value)} characters, and at most {longest} fit"
+            raise UsageError(msg)
+    if unit_id == "":
+        msg = "unit_id is empty: give an id of your own, or None"
+        raise UsageError(msg)
 
 
 def _pass(conn: Connection, corp_id: str, names: Sequence[str], gate: Gate, at: datetime) -> Decision:

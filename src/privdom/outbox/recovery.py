@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import attrs
 
 from sqlalchemy import Connection
 
-from privdom.errors import PrivdomError
+from privdom.errors import PrivdomError, Refused
 from privdom.outbox import transitions
 from privdom.outbox.context import Context
-from privdom.outbox.kind import Candidate, Finding, Found
+from privdom.outbox.kind import Candidate, Finding, Found, Kind
 from privdom.outbox.rules import Lookup, decide, look_failed
 from privdom.outbox.units import TickReport, Unit, UnitState
 from privdom.outbox.verdicts import Confirm, Park, Refuse, Release, Verdict
@@ -34,6 +35,18 @@ class _Looked:
 
 async def recover(ctx: Context, limit: int) -> TickReport:
     """Look up to *limit* units up that are due for it."""
+    report = TickReport()
+    while limit > 0:
+        # Few at a time: what is claimed must be done before its lease ends, or another worker begins anew.
+        looked, part = await _look_round(ctx, min(limit, ctx.settings.in_flight))
+        report += part
+        if not looked:
+            break
+        limit -= looked
+    return report
+
+
+async def _look_round(ctx: Context, limit: int) -> tuple[int, TickReport]:
     now = ctx.port.now()
 
     def claim(conn: Connection) -> list[Unit]:
@@ -49,11 +62,11 @@ async def recover(ctx: Context, limit: int) -> TickReport:
 
     claimed = await ctx.write(claim) if await ctx.read(partial(_any_due, ctx, now)) else []
     if not claimed:
-        return TickReport()
+        return 0, TickReport()
     looked = [look async for look in ctx.port.map(partial(_look, ctx), claimed, ctx.settings.in_flight)]
     now = ctx.port.now()
     with ctx.port.shield():
-        return await ctx.write(lambda conn: _settle(ctx, conn, looked, now))
+        return len(claimed), await ctx.write(lambda conn: _settle(ctx, conn, looked, now))
 
 
 def _any_due(ctx: Context, now: datetime, conn: Connection) -> bool:
@@ -68,22 +81,34 @@ async def _look(ctx: Context, unit: Unit) -> _Looked:
         if unit.state is not UnitState.CONFIRMED or not isinstance(finding, Found):
             return _Looked(unit, finding)
         others = await ctx.read(partial(_others, unit, finding.candidates))
-        seconds = [
-            (candidate, ours and await kind.undo(ctx.wecom, candidate.done.remote_id or ""))
-            for candidate, ours in others
-        ]
+        seconds: list[tuple[Candidate, bool]] = []
+        for candidate, ours, noted in others:
+            cancelled = ours and await _undo(ctx, kind, candidate)
+            if cancelled or not noted:
+                seconds.append((candidate, cancelled))
         return _Looked(unit, finding, tuple(seconds))
     except PrivdomError as e:
         return _Looked(unit, e)
 
 
-def _others(unit: Unit, candidates: Collection[Candidate], conn: Connection) -> list[tuple[Candidate, bool]]:
-    """Return what is not known yet, and whether it is surely ours: only that is taken back."""
+async def _undo(ctx: Context, kind: Kind[Any, Any], second: Candidate) -> bool:
+    try:
+        return await kind.undo(ctx.wecom, second.done.remote_id or "")
+    except Refused:
+        # Noted, at least; perhaps the next sweep has more luck.
+        return False
+
+
+def _others(unit: Unit, candidates: Collection[Candidate], conn: Connection) -> list[tuple[Candidate, bool, bool]]:
+    """Return what may be a second one, whether it surely is, so that it is taken back, and whether it is noted."""
     ids = {c.done.remote_id for c in candidates if c.done.remote_id}
-    known = transitions.taken(conn, unit, ids) | transitions.audited(conn, unit.id, [_CANCELLED, _SUSPECTED])
+    known = transitions.taken(conn, unit, ids) | transitions.audited(conn, unit.id, [_CANCELLED])
+    noted = transitions.audited(conn, unit.id, [_SUSPECTED])
     others = [c for c in candidates if c.done.remote_id in ids - known - {unit.remote_id}]
+    # One call makes one task. And the first must be there beside the second, or customers could be left with none.
+    twice = unit.attempt > 1 and any(c.done.remote_id == unit.remote_id and not c.gone for c in candidates)
     rivals = bool(others) and transitions.rivals(conn, unit)
-    return [(c, c.certain or (c.whole and not rivals)) for c in others]
+    return [(c, twice and (c.certain or (c.whole and not rivals)), c.done.remote_id in noted) for c in others]
 
 
 def _settle(ctx: Context, conn: Connection, looked: Sequence[_Looked], now: datetime) -> TickReport:
@@ -126,6 +151,7 @@ def _verdict(ctx: Context, conn: Connection, look: _Looked, now: datetime) -> Ve
         policy=unit.policy,
         absent_seen=unit.absent_seen,
         failures=unit.lookups,
+        resent=transitions.resent(conn, unit),
         settings=ctx.settings,
         taken=transitions.taken(conn, unit, {c.done.remote_id for c in candidates if c.done.remote_id}),
         rivals=transitions.rivals(conn, unit) if candidates else False,

@@ -42,9 +42,9 @@ def back_off(attempt: int, first: timedelta = timedelta(seconds=1)) -> timedelta
     return min(doubled, max(first, _LONGEST_WAIT))
 
 
-def judge(error: PrivdomError, attempt: int) -> Verdict:
+def judge(error: PrivdomError, attempt: int, *, suspect: bool = False) -> Verdict:
     """
-    Return what *error* of a call means for its unit.
+    Return what *error* of a call means for its unit, of which an earlier call may have arrived if it is *suspect*.
 
     What is wrong with the app instead of the request (a secret, the IP, the
     token) must not cost planned work: such units wait until somebody has
@@ -68,15 +68,17 @@ def judge(error: PrivdomError, attempt: int) -> Verdict:
             return Release(timedelta(hours=1), reason)
         case IpNotAllowed() | AuthError():
             return Release(timedelta(minutes=10), reason)
+        case ApiError() if suspect:
+            return Park(f"refused now ({reason}), but an earlier call may have arrived")
         case ApiError():
             return Refuse(reason, error.errcode)
         case _:
             return Doubt(reason)
 
 
-def judge_preparation(error: PrivdomError, attempt: int) -> Verdict:
+def judge_preparation(error: PrivdomError, attempt: int, *, suspect: bool = False) -> Verdict:
     """Return what *error* of a reading before the call means: the call has not been made, whatever became of that."""
-    verdict = judge(error, attempt)
+    verdict = judge(error, attempt, suspect=suspect)
     return Release(back_off(attempt, timedelta(seconds=10)), verdict.reason) if isinstance(verdict, Doubt) else verdict
 
 
@@ -100,6 +102,8 @@ class Lookup:
     """What other units are known to be at WeCom."""
     rivals: bool
     """Whether another unit of the same content has an unknown fate too, and could be what was found."""
+    resent: int = 0
+    """How often the engine has sent it again."""
 
 
 def decide(finding: Finding, lookup: Lookup) -> Verdict:
@@ -127,6 +131,8 @@ def _choose(candidates: list[Candidate], lookup: Lookup) -> Verdict:
         return Park(f"WeCom shows {len(candidates)} tasks that could be this unit: {_ids(candidates)}")
     if candidates and lookup.rivals:
         return Park(f"{_ids(candidates)} could be this unit or another one of the same content")
+    if candidates and candidates[0].gone:
+        return Park(f"{_ids(candidates)} could be this unit, but was cancelled, and WeCom does not tell of whom it was")
     if candidates:
         return Confirm(candidates[0].done)
     settings = lookup.settings
@@ -135,6 +141,8 @@ def _choose(candidates: list[Candidate], lookup: Lookup) -> Verdict:
     rest = lookup.absent_seen + settings.settle - lookup.now
     if rest > timedelta(0):
         return LookAgain(rest, "WeCom does not show it", absent=True)
+    if lookup.policy is Policy.RESEND and lookup.resent >= settings.resends:
+        return Park(f"WeCom shows none of {lookup.resent + 1} calls, though each had its time")
     if lookup.policy is Policy.RESEND:
         return Release(timedelta(0), "WeCom did not show it in two complete look-ups: sent again")
     return Park("WeCom did not show it in two complete look-ups, which does not prove that it never will")

@@ -36,7 +36,7 @@ class OutboxSettings:
     How the outbox behaves.
 
     Raises:
-        UsageError: A time is not positive, or ``in_flight`` is below 1.
+        UsageError: A time is not positive, or a number too small.
     """
 
     policy: Policy = attrs.field(default=Policy.PARK, converter=Policy)
@@ -51,6 +51,8 @@ class OutboxSettings:
     client's time-out, which counts anew for each step: a place in the pool, the
     connection, the request, the answer.
     """
+    resends: int = 2
+    """Under `Policy.RESEND`: how often a unit is called again before it is parked, since something is wrong."""
     lookup_lease: timedelta = attrs.field(default=timedelta(minutes=5), validator=_positive)
     """How long a look-up may take before another worker begins one of its own."""
     lookup_failures: int = 5
@@ -67,6 +69,9 @@ class OutboxSettings:
     """The rules that messages to customers must pass."""
 
     def __attrs_post_init__(self) -> None:
+        if self.resends < 0:
+            msg = "resends must not be negative"
+            raise UsageError(msg)
         if min(self.in_flight, self.tags_in_flight, self.lookup_failures) < 1:
             msg = "in_flight, tags_in_flight and lookup_failures are at least 1"
             raise UsageError(msg)

@@ -12,7 +12,7 @@ __all__ = ["audit", "ledger", "suppression", "unit"]
 unit = Table(
     "privdom_unit",
     metadata,
-    # The order of lanes: ids of our own or of the caller's choice do not sort, and times may be equal.
+    # The order of what falls due at one time: ids of our own or of the caller's choice do not sort.
     Column("seq", BigId, primary_key=True, autoincrement=True),
     Column("id", String(64), nullable=False, unique=True),
     Column("corp_id", String(64), nullable=False),

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Row,
     Select,
     and_,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -47,6 +49,7 @@ __all__ = [
     "items",
     "load",
     "peek",
+    "resent",
     "rivals",
     "set_items",
     "taken",
@@ -80,6 +83,11 @@ def items(conn: Connection, unit_id: str) -> tuple[ItemResult, ...]:
     return tuple(ItemResult(r.subject, r.step, r.occurrence, ItemState(r.state), r.code, r.at) for r in rows)
 
 
+def _turn(one: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """Return what puts the ready units of a lane in order: who was called before keeps the turn, then who is due."""
+    return case((one.c.attempt > 0, 0), else_=1), one.c.due_at, one.c.seq
+
+
 def heads(corp_id: str, kinds: Collection[str]) -> Select[*tuple[Any, ...]]:
     """Select the ready units of these kinds that are the first of their lanes, most urgent first."""
     other = unit.alias("other")
@@ -90,7 +98,7 @@ def heads(corp_id: str, kinds: Collection[str]) -> Select[*tuple[Any, ...]]:
         # A transaction that began earlier may commit later, so a later number can be in flight already.
         or_(
             other.c.state.in_(_IN_FLIGHT),
-            and_(other.c.state == UnitState.READY, other.c.seq < unit.c.seq),
+            and_(other.c.state == UnitState.READY, tuple_(*_turn(other)) < tuple_(*_turn(unit))),
         ),
     )
     return (
@@ -307,12 +315,16 @@ def taken(conn: Connection, held: Unit, remote_ids: Collection[str]) -> set[str]
 
 def rivals(conn: Connection, held: Unit) -> bool:
     """Whether another unit of the same content was called and nobody knows its fate."""
-    doubtful = [UnitState.CALLING, UnitState.UNCERTAIN, UnitState.PARKED]
+    doubtful = or_(
+        unit.c.state.in_([UnitState.CALLING, UnitState.UNCERTAIN, UnitState.PARKED]),
+        # To be called again, or given up, and an earlier call may have arrived.
+        and_(unit.c.suspect, unit.c.state.in_([UnitState.READY, UnitState.DROPPED])),
+    )
     query = select(func.count()).where(
         unit.c.corp_id == held.corp_id,
         unit.c.fingerprint == held.fingerprint,
         unit.c.id != held.id,
-        unit.c.state.in_(doubtful),
+        doubtful,
     )
     return bool(conn.scalar(query))
 
@@ -326,6 +338,12 @@ def append_audit(
             corp_id=held.corp_id, unit_id=held.id, at=at, by=by, action=action, remote_id=remote_id, note=note
         )
     )
+
+
+def resent(conn: Connection, held: Unit) -> int:
+    """Return how often the engine, not a person, has let a unit be called again."""
+    query = select(func.count()).where(audit.c.unit_id == held.id, audit.c.action == "resent", audit.c.by == "engine")
+    return conn.scalar(query) or 0
 
 
 def audited(conn: Connection, unit_id: str, actions: Collection[str]) -> set[str]:

@@ -48,7 +48,7 @@ class Broadcast(Kind[NewMessage, MessageCreated]):
     * two messages of equal text and sender to the same customers, unless a link or a mini program carries the mark;
     * to which groups a message goes, until the sender confirms it. Without a mark, text, sender and window decide;
     * whom a lost answer's fail_list named: recipients that WeCom does not show count as unseen;
-    * senders of a message that was cancelled in the meantime: without a mark it is not taken for certain;
+    * senders of a message that was cancelled in the meantime: without a mark the unit is parked;
     * media: their ids need not come back as they were sent, so only their kinds are compared.
     """
 
@@ -92,10 +92,10 @@ class Broadcast(Kind[NewMessage, MessageCreated]):
 
     def lane(self, request: NewMessage) -> str:
         # Never two of equal text and sender at once, or a look-up could take one for the other.
-        return f"message:{request.sender}"
+        return f"message:{_sender(request)}"
 
     def fingerprint(self, request: NewMessage) -> str:
-        return dumps([request.chat_type, request.sender, *_content(request)]).decode()
+        return dumps([request.chat_type, _sender(request), *_content(request)]).decode()
 
     def read(self, request: NewMessage, answer: MessageCreated) -> Done:
         failed = dict.fromkeys(answer.fail_list, Item(ItemState.FAILED))
@@ -128,6 +128,11 @@ def _windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetim
     while start < end:
         yield start, min(end, start + longest)
         start += longest
+
+
+def _sender(request: NewMessage) -> str:
+    # Ids of staff are case-insensitive at WeCom.
+    return (request.sender or "").lower()
 
 
 def _recipients(request: NewMessage) -> tuple[str, ...]:
@@ -168,19 +173,20 @@ def _content(message: NewMessage | MessageRecord) -> list[str]:
 
 async def _look_at(wecom: AsyncWeCom, record: MessageRecord, request: NewMessage, *, marked: bool) -> Candidate | None:
     """Return what speaks for *record* being the lost message; None: something speaks against it."""
-    assert request.sender is not None
+    sender = _sender(request)
     wanted = set(_recipients(request))
     unseen = dict.fromkeys(wanted, Item(ItemState.UNSEEN))
     answer = dumps({"msgid": record.msgid}).decode()
     try:
-        senders = {task.userid async for task in wecom.messages.each_task(record.msgid)}
-        if request.sender not in senders and not marked:
+        senders = {task.userid.lower(): task.userid async for task in wecom.messages.each_task(record.msgid)}
+        if sender not in senders and not marked:
             return None
-        results = [result async for result in wecom.messages.each_result(record.msgid, request.sender)]
+        shown_as = senders.get(sender, request.sender or "")
+        results = [result async for result in wecom.messages.each_result(record.msgid, shown_as)]
     except ApiError as e:
         if e.errcode not in {_CANCELLED, _NO_SUCH_MESSAGE}:
             raise
-        return Candidate(Done(record.msgid, answer, unseen), certain=marked)
+        return Candidate(Done(record.msgid, answer, unseen), certain=marked, gone=True)
     shown = {result.external_userid or result.chat_id for result in results}
     if not marked and not shown <= wanted:
         return None

@@ -60,6 +60,9 @@ class ContactWayKind(Kind[NewContactWay, CreatedContactWay]):
     def read(self, request: NewContactWay, answer: CreatedContactWay) -> Done:
         return Done(answer.config_id, dumps(unstructure(answer)).decode())
 
+    async def known(self, wecom: AsyncWeCom, remote_id: str) -> Done:
+        return _done(remote_id, (await wecom.codes.get(remote_id)).qr_code)
+
     async def find(self, wecom: AsyncWeCom, unit: Unit, request: NewContactWay, skew: timedelta) -> Finding:
         assert unit.armed_at is not None
         if request.is_temp:
@@ -75,9 +78,12 @@ class ContactWayKind(Kind[NewContactWay, CreatedContactWay]):
                     continue
                 raise
             if way.remark.endswith(f"#{unit.nonce}"):
-                created = CreatedContactWay(config_id, way.qr_code)
-                candidates.append(Candidate(Done(config_id, dumps(unstructure(created)).decode()), certain=True))
+                candidates.append(Candidate(_done(config_id, way.qr_code), certain=True))
         return Found(tuple(candidates))
+
+
+def _done(config_id: str, qr_code: str) -> Done:
+    return Done(config_id, dumps(unstructure(CreatedContactWay(config_id, qr_code))).decode())
 
 
 CONTACT_WAY = ContactWayKind()

@@ -22,6 +22,8 @@ from privdom.wecom.wire import dumps, unstructure
 
 __all__ = ["TRANSFER", "Transfer"]
 
+_RUNS_ALREADY = frozenset({40100, 40129})
+
 
 class Transfer(Kind[TransferRequest, TransferStarted]):
     """
@@ -70,6 +72,11 @@ class Transfer(Kind[TransferRequest, TransferStarted]):
             for item in answer.customer
         }
         return Done(None, dumps(unstructure(answer)).decode(), items)
+
+    def doubts(self, answer: TransferStarted) -> str | None:
+        if any(item.errcode in _RUNS_ALREADY for item in answer.customer):
+            return "a transfer of some customers runs already, perhaps by an earlier call: looked up"
+        return None
 
     async def find(self, wecom: AsyncWeCom, unit: Unit, request: TransferRequest, skew: timedelta) -> Finding:
         if unit.prepared is None:

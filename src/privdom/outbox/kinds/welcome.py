@@ -11,7 +11,7 @@ from privdom._facts import endpoints
 from privdom._facts.limits import WELCOME_SECONDS
 from privdom.errors import ApiError, MayHaveArrived, NotSent, PrivdomError, UsageError
 from privdom.outbox.kind import Again, Finding, Kind, Lapsed
-from privdom.outbox.rules import describe
+from privdom.outbox.rules import describe, judge
 from privdom.outbox.units import Unit
 from privdom.outbox.verdicts import Confirm, Done, Refuse, Release, Verdict
 from privdom.wecom._values import Done as Nothing
@@ -61,7 +61,7 @@ class Welcome(Kind[WelcomeRequest, Nothing]):
     def fingerprint(self, request: WelcomeRequest) -> str:
         return self.lane(request)
 
-    def judge(self, error: PrivdomError, unit: Unit, now: datetime) -> Verdict | None:
+    def judge(self, error: PrivdomError, unit: Unit, now: datetime) -> Verdict:
         if isinstance(error, ApiError) and error.errcode == _DELIVERED:
             return Confirm(Done(None, None))
         if isinstance(error, ApiError) and error.errcode == _USED_OR_EXPIRED:
@@ -71,7 +71,8 @@ class Welcome(Kind[WelcomeRequest, Nothing]):
             if now >= unit.created_at + _WINDOW:
                 return Refuse(_too_late(unit), code)
             return Release(_PAUSE, describe(error), doubt=isinstance(error, MayHaveArrived))
-        return None
+        # Whatever became of earlier attempts: after 20 seconds nobody can do anything about it.
+        return judge(error, unit.attempt)
 
     def read(self, request: WelcomeRequest, answer: Nothing) -> Done:
         return Done(None, dumps(unstructure(answer)).decode())
