@@ -161,7 +161,7 @@ def move(conn: Connection, corp_id: str, ways: Mapping[str, tuple[str, str]], no
     # All are locked before the first is written, so that the order of locks holds beyond a chunk.
     locked: list[AnyRow] = []
     for chunk in sql.chunks(sorted(handovers | takeovers)):
-        locked += _lock(conn, wish.c.corp_id == corp_id, _RELATION.in_(chunk))
+        locked += _lock(conn, *_of_relations(corp_id, chunk))
     rows = [row for row in locked if (row.staff, row.customer) in handovers]
     if not rows:
         return 0
@@ -190,7 +190,7 @@ def move(conn: Connection, corp_id: str, ways: Mapping[str, tuple[str, str]], no
         sorted(moved, key=itemgetter(*_WISH_KEYS)),
     )
     for chunk in sql.chunks(sorted({(row.staff, row.customer) for row in rows})):
-        conn.execute(delete(wish).where(wish.c.corp_id == corp_id, _RELATION.in_(chunk)))
+        conn.execute(delete(wish).where(*_of_relations(corp_id, chunk)))
     _touch(conn, corp_id, {(row["staff"], row["customer"]) for row in moved}, now)
     return len(rows)
 
@@ -387,6 +387,13 @@ def _touch(conn: Connection, corp_id: str, relations: Collection[Relation], now:
         index_elements=["corp_id", "staff", "customer"], set_={"changes": push.c.changes + 1}
     )
     conn.execute(statement, rows)
+
+
+def _of_relations(corp_id: str, relations: Collection[Relation]) -> tuple[ColumnElement[bool], ...]:
+    staff, customers = ({relation[i] for relation in relations} for i in (0, 1))
+    # SQLite reads all wishes of the corp for pairs alone: it finds them in the index by each of the two.
+    there = (wish.c.staff.in_(sorted(staff)), wish.c.customer.in_(sorted(customers)))
+    return (wish.c.corp_id == corp_id, *there, _RELATION.in_(relations))
 
 
 def _key_in(keys: Sequence[tuple[str, str, str]]) -> ColumnElement[bool]:
