@@ -50,6 +50,7 @@ _OWNER = "migration:"
 _NEWS = (UnitSettled.kind, TransferFailed.kind)
 _BATCH = 500
 _WAIT = timedelta(seconds=TRANSFER_WAIT_SECONDS)
+_PLANNED_BEFORE = "the outbox has a call for this customer under this plan's name already"
 _FAIL_REASONS = {"customer_refused": Fact.REFUSED, "customer_limit_exceed": Fact.FULL}
 
 
@@ -202,14 +203,16 @@ def _judged(item: Item, records: list[ResultRecord], policy: Policy, now: dateti
         return _started(item, shown - _WAIT, shown)
     if fact is not None:
         return _learn(attrs.evolve(item, takeover_time=shown or due), fact, now)
+    # A call may be made again days after it was made first: then the answer tells when it took effect at the latest.
+    latest = max(due or submitted_at, item.started_at + _WAIT) if item.started_at else due or submitted_at
     # What is long overdue is looked at ever less often.
-    wait = max(policy.poll_every, (now - (due or submitted_at)) / 2)
+    wait = max(policy.poll_every, (now - latest) / 2)
     again = max(now + wait, shown or now)
     if due is None:
         # Parked: only a person can end it, and looking goes on only as long as it may show something new.
         return attrs.evolve(item, poll_at=again if now < submitted_at + _WAIT + policy.patience else None)
     due = max(due, shown or due)
-    if now < due + policy.patience:
+    if now < max(due, latest) + policy.patience:
         return attrs.evolve(item, takeover_time=due, poll_at=again)
     return _learn(item, Fact.BROKEN, now, reason="WeCom shows no result")
 
@@ -270,8 +273,14 @@ def _submit_wave(
             owner=owner_of(plan_id),
             subjects=[(customer, owner_of(plan_id), batch.handover_userid) for customer in batch.external_userids],
         )
+        planned_before = {subject.subject for subject in report.already}
         for customer in batch.external_userids:
             item = _learn(planned[customer], Fact.SUBMITTED, now)
-            submitted.append(attrs.evolve(item, unit_id=report.unit_id, submitted_at=now))
+            if customer in planned_before:
+                # Nobody would ever tell this item how that call ended.
+                submitted.append(_learn(item, Fact.BROKEN, now, reason=_PLANNED_BEFORE))
+            else:
+                submitted.append(attrs.evolve(item, unit_id=report.unit_id, submitted_at=now))
     tables.save_items(conn, corp_id, submitted)
+    _announce(conn, corp_id, submitted, now)
     return len(submitted)
