@@ -10,7 +10,7 @@ import pytest
 
 from privdom._port import SystemClock
 from privdom.errors import BadSignature, MalformedXml
-from privdom.wecom.callbacks import Callbacks, Crypto, CustomerAdded, InboxMessage
+from privdom.wecom.callbacks import Callbacks, Crypto, CustomerAdded, InboxMessage, UnknownEvent
 
 
 CORP = "wx5823bf96d3bd56c7"
@@ -89,7 +89,7 @@ def test_a_failing_inbox_is_not_acknowledged() -> None:
 
 
 def test_nothing_untrusted_is_kept() -> None:
-    """Neither a message that nobody signed nor one that is not XML reaches the inbox."""
+    """A message that nobody signed, or a body that is no callback, does not reach the inbox."""
     inbox = Memory()
     callbacks = Callbacks(CRYPTO, inbox)
     params, body = request(ADDED)
@@ -97,8 +97,19 @@ def test_nothing_untrusted_is_kept() -> None:
     with pytest.raises(BadSignature):
         callbacks.handle_post({**params, "nonce": "other"}, body)
     with pytest.raises(MalformedXml):
-        callbacks.handle_post(*request("<!DOCTYPE x><xml/>"))
+        callbacks.handle_post(params, b"<!DOCTYPE x><xml/>")
     assert inbox.kept == {}
+
+
+@pytest.mark.parametrize("message", ["<xml><Event>cut", "", "<!DOCTYPE x><xml/>"])
+def test_what_is_signed_but_cannot_be_read_is_kept(message: str) -> None:
+    """WeCom does not send again what was acknowledged: even a message that is not XML stays in the inbox, whole."""
+    inbox = Memory()
+
+    event = Callbacks(CRYPTO, inbox).handle_post(*request(message))
+
+    assert isinstance(event, UnknownEvent)
+    assert [message.encode()] == [event.raw] == [kept.xml for kept in inbox.kept.values()]
 
 
 @pytest.mark.parametrize("missing", ["msg_signature", "timestamp", "nonce"])

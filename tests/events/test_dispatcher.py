@@ -16,7 +16,7 @@ from privdom.errors import UsageError
 from privdom.events import AsyncDispatcher, Dispatcher, EventLog, SqlInbox, WaveFinished, Write
 from privdom.events.dispatcher import Handler
 from privdom.store import Store
-from privdom.wecom.callbacks import CustomerEvent, Event, InboxMessage
+from privdom.wecom.callbacks import CustomerEvent, Event, InboxMessage, UnknownEvent
 from privdom.wecom.client import AsyncWeCom, WeCom
 from tests.conftest import OnPort
 
@@ -282,17 +282,24 @@ def test_a_handler_may_share_what_it_reads_within_a_run(on_port: OnPort, store: 
     on_port(scenario, clock=Hand())
 
 
-def test_a_message_that_cannot_be_read_is_kept_as_failing(on_port: OnPort, store: Store) -> None:
-    """Bytes that are not XML, put by somebody else, do not stop the inbox."""
+def test_a_message_that_cannot_be_read_comes_as_unknown(on_port: OnPort, store: Store) -> None:
+    """Bytes that are not XML reach the handlers whole, as an unknown event, and do not stop the inbox."""
+    seen: list[Event] = []
+
+    class Keep:
+        name = "keep"
+
+        def handle(self, event: Event) -> None:
+            seen.append(event)
 
     async def scenario(port: Port) -> None:
         SqlInbox(store).put(InboxMessage(CORP, "d", b"not xml", START))
-        put(store, "wo1")
 
-        assert await dispatcher(port, store, Recorder("welcome", [])).run() == 1
-        assert "MalformedXml" in str(SqlInbox(store).failing(CORP)[0].error)
+        assert await dispatcher(port, store, Keep()).run() == 1
 
     on_port(scenario, clock=Hand())
+
+    assert [b"not xml"] == [event.raw for event in seen if isinstance(event, UnknownEvent)]
 
 
 def test_the_limit_and_the_corp_choose_the_messages(on_port: OnPort, store: Store) -> None:

@@ -11,7 +11,7 @@ import attrs
 from sqlalchemy import Column, ColumnElement, Connection, Index, Integer, LargeBinary, String, Table, Text, select
 
 from privdom.store import BigId, Store, UtcTime, metadata, sql
-from privdom.wecom.callbacks import Event, InboxMessage, parse_event
+from privdom.wecom.callbacks import Event, InboxMessage, keep_event
 
 
 __all__ = ["Pending", "SqlInbox"]
@@ -70,8 +70,8 @@ class Pending:
 
     @cached_property
     def event(self) -> Event:
-        """What it reports; read once for all handlers. Raises `MalformedXml` if it cannot be read."""
-        return parse_event(self.xml)
+        """What it reports; read once for all handlers."""
+        return keep_event(self.xml)
 
 
 class SqlInbox:

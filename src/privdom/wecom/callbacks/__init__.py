@@ -23,6 +23,7 @@ from privdom.wecom.callbacks.events import (
     TagUpdated,
     TransferFailed,
     UnknownEvent,
+    keep_event,
     parse_event,
 )
 from privdom.wecom.callbacks.receiver import Callbacks, Inbox, InboxMessage
@@ -52,5 +53,6 @@ __all__ = [
     "TagsShuffled",
     "TransferFailed",
     "UnknownEvent",
+    "keep_event",
     "parse_event",
 ]

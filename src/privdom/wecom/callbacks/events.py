@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import attrs
 
+from privdom.errors import MalformedXml
 from privdom.wecom.callbacks.xml import Node, Tree, read
 
 
@@ -38,6 +39,7 @@ __all__ = [
     "TagsShuffled",
     "TransferFailed",
     "UnknownEvent",
+    "keep_event",
     "parse_event",
 ]
 
@@ -341,6 +343,19 @@ def parse_event(xml: bytes | str) -> Event:
             return cls(**envelope, **values)
     raw = xml.encode("utf-8") if isinstance(xml, str) else xml
     return UnknownEvent(**envelope, raw=raw, fields=tree)
+
+
+def keep_event(xml: bytes) -> Event:
+    """
+    Return the event of a callback whose signature was right; never an error.
+
+    WeCom does not send again what was acknowledged, so even what cannot be read
+    is kept, as an `UnknownEvent` without fields.
+    """
+    try:
+        return parse_event(xml)
+    except MalformedXml:
+        return UnknownEvent(corp_id="", create_time=None, raw=xml, fields=_NO_FIELDS)
 
 
 def _envelope(rest: Tree) -> dict[str, Any]:

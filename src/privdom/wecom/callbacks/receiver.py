@@ -18,7 +18,7 @@ import attrs
 from privdom._port import Clock, SystemClock
 from privdom.errors import BadSignature
 from privdom.wecom.callbacks.crypto import Crypto
-from privdom.wecom.callbacks.events import Event, parse_event
+from privdom.wecom.callbacks.events import Event, keep_event
 
 
 __all__ = ["Callbacks", "Inbox", "InboxMessage"]
@@ -77,11 +77,13 @@ class Callbacks:
         """
         Commit the message in *body* to the inbox and return its event; a message sent again is not kept twice.
 
+        A message that is signed well but cannot be read is kept too, as an `UnknownEvent`.
+
         Raises:
             MalformedXml, BadSignature, BadCiphertext, WrongReceiver: Nothing was stored; answer with HTTP 403.
         """
         xml = self._crypto.decrypt(*_signed(params), body)
-        event = parse_event(xml)
+        event = keep_event(xml)
         corp_id = event.corp_id or self._crypto.receive_id
         self._inbox.put(InboxMessage(corp_id, sha256(xml).hexdigest(), xml, self._clock.now()))
         return event
