@@ -330,6 +330,22 @@ def test_once_writes_nothing_after_its_time(on_port: OnPort) -> None:
     assert [] == server.requests
 
 
+def test_once_does_not_wait_for_a_quota_beyond_its_time(on_port: OnPort) -> None:
+    """A call whose quota has room only after its time says at once that it was not sent."""
+    server = Server()
+    quotas = MemoryQuotas(QuotaSettings(per_corp=(Window(1, 3600),), margin=0.0))
+
+    async def scenario(port: Port) -> None:
+        wecom = on(port, quotas=quotas)
+        await wecom.session.once(NEW_TAG, b"{}", Nothing, until=port.monotonic() + 60)
+        await wecom.session.once(NEW_TAG, b"{}", Nothing, until=port.monotonic() + 60)
+
+    with pytest.raises(NotSent, match="quota"):
+        on_port(scenario, transport=server.transport)
+
+    assert 1 == len(server.requests)
+
+
 def test_after_a_refused_token_once_has_a_fresh_one(on_port: OnPort) -> None:
     """The refused call is not repeated, but the next one succeeds."""
     server = Server()

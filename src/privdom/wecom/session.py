@@ -207,18 +207,23 @@ class Session:
         attempt: int,
         until: float | None = None,
     ) -> T:
-        await self._wait_for_quota(endpoint)
+        await self._wait_for_quota(endpoint, until)
         if endpoint is E.MARK_TAG:
             async with self._mark_tag_slots:
                 return await self._told(endpoint, params, body, answer, attempt, until)
         return await self._told(endpoint, params, body, answer, attempt, until)
 
-    async def _wait_for_quota(self, endpoint: Endpoint) -> None:
+    async def _wait_for_quota(self, endpoint: Endpoint, until: float | None) -> None:
         if await self._quotas.take(self.corp_id, self._host, endpoint.path) == 0.0:
             return
         # One of many sleeps and asks again, instead of all of them.
         async with self._queue:
             while wait := await self._quotas.take(self.corp_id, self._host, endpoint.path):
+                if until is not None and self.port.monotonic() + wait > until:
+                    msg = (
+                        f"{endpoint.path} was not written: the quota has room again in {wait:.1f} s, which is too late"
+                    )
+                    raise NotSent(msg)
                 await self.port.sleep(wait)
 
     async def _told(
