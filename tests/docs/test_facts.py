@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 from pathlib import Path
 from typing import get_args
+
+import pytest
 
 from privdom import errors
 from privdom.events import DomainEvent, UnknownDomainEvent
@@ -15,6 +18,20 @@ from privdom.wecom import ENDPOINTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "wecom.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_commands_of_the_readme(name: str) -> None:
+    """There are two: the first asks for extras that there are and a script that is there, the second is what CI runs."""
+    root = DOCS.parent
+    commands = re.findall(r"^\$ (.+)$", (root / name).read_text(encoding="utf-8"), re.MULTILINE)
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = re.findall(r'"\.\[(.+?)\]"', commands[0])[0].split(",")
+
+    assert len(commands) == 2
+    assert set(extras) <= set(project["optional-dependencies"])
+    assert (root / commands[0].rpartition(" ")[2]).is_file()
+    assert commands[1] in (root / ".ci" / "run").read_text(encoding="utf-8")
 
 
 def test_the_table_of_endpoints() -> None:
