@@ -75,7 +75,7 @@ POINTS = ScoreRules(
 SCHEME = TierScheme(
     "value",
     dimensions=[
-        Category("source", "source", labels={"shop": "own", "parcel": "own", "friend": "own"}, default="inherited"),
+        Category("source", "source", labels=dict.fromkeys(CHANNELS.values(), "own"), default="inherited"),
         Dimension("quality", "points.points", bands=[Band("low"), Band("mid", 30, 25), Band("high", 80, 70)]),
         Dimension("payment", "orders", bands=[Band("none"), Band("first", 1), Band("repeat", 2)]),
     ],
