@@ -571,3 +571,22 @@ def test_months_later(on_port: OnPort, store: Store) -> None:
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
     assert 1 == len(corp.messages())
+
+
+def test_failed_sweep_is_none(on_port: OnPort, store: Store) -> None:
+    """A sweep that could not read the list is made again soon, so that a second task is cancelled as early as can be."""
+    corp = Corp(list_lag=timedelta(minutes=20), confirm_after=timedelta(hours=4), confirm_within=timedelta(hours=5))
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store, policy=Policy.RESEND)
+        plan(store, outbox, BROADCAST, text_message(corp))
+        corp.box.faults.add(LOST)
+        total = await run_out(corp, store, outbox, hours=0.25)
+        assert (1, 0) == (total.released, total.cancelled)
+        # From now on the list shows both; for an hour it cannot be read.
+        corp.box.faults.add(Fault("busy", "get_groupmsg_list_v2", times=0))
+        await run_out(corp, store, outbox, hours=1)
+        corp.box.faults.clear()
+        assert 1 == (await run_out(corp, store, outbox, hours=0.1)).cancelled
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)

@@ -67,9 +67,10 @@ class Order:
             conn,
             self.kind,
             self.request,
-            owner="simulation",
+            owner=self.name,
             subjects=self.subjects,
-            unit_id=self.name,
+            # Whom a unit is about stands in the ledger, which keeps it from being planned twice; others have their id.
+            unit_id=None if self.subjects else self.name,
             not_before=begin + self.after if self.after else None,
         )
 

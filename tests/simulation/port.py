@@ -71,6 +71,18 @@ class Simulated(Protocol):
         """Return one of *n* numbers by chance."""
         ...
 
+    def changes(self) -> int:
+        """Return how many rows of the database were ever changed."""
+        ...
+
+    def changed(self, process: Process) -> None:
+        """Take note that *process* has just changed the database."""
+        ...
+
+    def begins(self, process: Process, request: httpx.Request) -> None:
+        """Take note that *process* is about to write *request*."""
+        ...
+
     async def exchange(self, process: Process, request: httpx.Request, checked_at: float) -> httpx.Response:
         """Write *request*, and give the answer or fail."""
         ...
@@ -83,7 +95,8 @@ class Process:
     name: str
     skew: timedelta = timedelta(0)
     wake: float = 0.0
-    lives: int = 0
+    heat: int = 0
+    """For how many points more it is worth dying."""
     coroutine: Coroutine[Step, None, None] | None = None
 
 
@@ -100,6 +113,7 @@ class SimPort:
     async def send(self, request: httpx.Request) -> httpx.Response:
         # The caller has looked at the clock right before: between that and the first byte a process may be paused.
         checked_at = self._world.seconds()
+        self._world.begins(self._process, request)
         await point("http:before")
         response = await self._world.exchange(self._process, request, checked_at)
         await point("http:after")
@@ -162,7 +176,10 @@ class SimPort:
 
     async def offload(self, fn: Callable[[], R]) -> R:
         await point("tx:before")
+        before = self._world.changes()
         result = fn()
+        if self._world.changes() != before:
+            self._world.changed(self._process)
         await point("tx:after")
         return result
 

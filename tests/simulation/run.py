@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import uuid
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import cache, partial
+from unittest.mock import patch
 
 import attrs
 
@@ -24,7 +27,20 @@ from tests.simulation.port import SimPort, wait
 from tests.simulation.world import CALL_TIMEOUT, SETTLE, START, WRITE_BUDGET, Chances, World
 
 
-__all__ = ["Plan", "Verdict", "plan_of", "simulate"]
+__all__ = ["Plan", "Verdict", "Weather", "plan_of", "simulate", "worst"]
+
+
+class Weather(StrEnum):
+    """What a run is to show."""
+
+    RESEND = "resend"
+    """Within the fault model, what is absent is called again: nothing twice, nothing lost."""
+    PARK = "park"
+    """Within the fault model, what is absent is left to a person."""
+    STORM = "storm"
+    """Outside of the fault model, under park: nothing twice, and what is affected is parked."""
+    SWEEP = "sweep"
+    """Listings later than settle, under resend: the second message is cancelled before staff confirm it."""
 
 
 @attrs.frozen
@@ -32,12 +48,18 @@ class Plan:
     """What a run is about: everything that its seed decides, but for the chances of each moment."""
 
     seed: int
-    policy: Policy
+    weather: Weather
     chances: Chances
     kinds: tuple[str, ...]
     workers: int = 2
     patience: float = 600.0
     """How many seconds a worker rests at the most."""
+    sweep_for: float = 600.0
+    """For how many seconds a second one is looked for."""
+
+    @property
+    def policy(self) -> Policy:
+        return Policy.RESEND if self.weather in {Weather.RESEND, Weather.SWEEP} else Policy.PARK
 
 
 @attrs.frozen
@@ -56,15 +78,30 @@ class Verdict:
         return not self.faults
 
 
-def plan_of(seed: int, policy: Policy | None = None, *, within: bool | None = None) -> Plan:
-    """Return the plan of a seed: half of them resend, within the fault model; a quarter leave it, and park."""
+_SHARES = {Weather.RESEND: 0.5, Weather.PARK: 0.15, Weather.STORM: 0.25, Weather.SWEEP: 0.1}
+_NAMES = ("text", "link", "twin", "twin", "transfer", "way", "tag", "welcome")
+
+
+def plan_of(seed: int, weather: Weather | None = None) -> Plan:
+    """Return the plan of a seed."""
     rng = random.Random(f"plan {seed}")
-    lot = rng.random()
-    chosen = policy or (Policy.RESEND if lot < 0.5 else Policy.PARK)
-    inside = within if within is not None else chosen is Policy.RESEND or lot < 0.75
-    names = ["text", "link", "twin", "twin", "transfer", "way", "tag", "welcome"]
-    kinds = tuple(sorted(rng.sample(names, rng.choice([2, 3, 4, 5]))))
-    return Plan(seed, chosen, Chances.by(rng, within=inside), kinds, rng.choice([1, 2, 2, 3]), rng.choice([60.0, 600.0, 600.0]))
+    chosen = rng.choices(tuple(_SHARES), tuple(_SHARES.values()))[0]
+    weather = weather or chosen
+    chances = Chances.by(rng, within=weather is not Weather.STORM)
+    kinds = tuple(sorted(rng.sample(_NAMES, rng.choice([2, 3, 4, 5]))))
+    if weather is Weather.SWEEP:
+        # Only what carries a mark can be told apart for certain, and only messages can be taken back.
+        kinds = ("link",) * rng.choice([1, 2])
+        chances = attrs.evolve(chances, lag=rng.uniform(1, 4) * SETTLE)
+    return Plan(
+        sweep_for=3600.0 if weather is Weather.SWEEP else 600.0,
+        seed=seed,
+        weather=weather,
+        chances=chances,
+        kinds=kinds,
+        workers=rng.choice([1, 2, 2, 3]),
+        patience=rng.choice([20.0, 60.0, 600.0]),
+    )
 
 
 @cache
@@ -92,9 +129,9 @@ def _settings(plan: Plan) -> OutboxSettings:
         write_budget=timedelta(seconds=WRITE_BUDGET),
         lookup_lease=timedelta(seconds=30),
         # Bad luck alone must not be what parks a unit here.
-        resends=50,
-        lookup_failures=50,
-        sweep_for=timedelta(minutes=10),
+        resends=1000,
+        lookup_failures=1000,
+        sweep_for=timedelta(seconds=plan.sweep_for),
         in_flight=3,
         gate=Gate(cap=None),
     )
@@ -103,11 +140,12 @@ def _settings(plan: Plan) -> OutboxSettings:
 class _Run:
     def __init__(self, plan: Plan, crash_at: tuple[int, ...]) -> None:
         self.plan = plan
-        self.world = World(plan.seed, plan.chances, crash_at=crash_at)
+        self.store, empty = _store()
+        raw = _raw(self.store)
+        raw.deserialize(empty)
+        self.world = World(plan.seed, plan.chances, lambda: raw.total_changes, crash_at=crash_at)
         self.corp = Corp(self.world.box)
         self.orders = orders_of(self.corp, plan.kinds)
-        self.store, empty = _store()
-        _raw(self.store).deserialize(empty)
         self.planned = False
 
     def outbox(self, port: SimPort | BlockingPort) -> AsyncOutbox:
@@ -131,8 +169,10 @@ class _Run:
         while True:
             if await outbox.tick():
                 continue
+            # Asked before: what is planned while this one looks is not its to leave behind.
+            planned = self.planned
             at = await port.offload(partial(self._next_at, outbox))
-            if at is None and self.planned:
+            if at is None and planned:
                 return
             rest = 1.0 if at is None else (at - port.now()).total_seconds()
             # Others may plan and fail meanwhile; but who looks every second sees little else.
@@ -144,11 +184,21 @@ class _Run:
 
     def units(self, outbox: AsyncOutbox) -> dict[str, Unit]:
         with self.store.read() as conn:
-            return {u.id: u for u in outbox.units(conn)}
+            return {u.owner: u for u in outbox.units(conn)}
 
 
 def simulate(plan: Plan, *, crash_at: tuple[int, ...] = ()) -> Verdict:
     """Return what comes of *plan*; processes die at the points *crash_at*, or by chance if none are given."""
+    with patch("uuid.uuid4", _ids(plan.seed)):
+        return _simulate(plan, crash_at)
+
+
+def _ids(seed: int) -> Callable[[], uuid.UUID]:
+    rng = random.Random(f"ids {seed}")
+    return lambda: uuid.UUID(int=rng.getrandbits(128), version=4)
+
+
+def _simulate(plan: Plan, crash_at: tuple[int, ...]) -> Verdict:
     run = _Run(plan, crash_at)
     world = run.world
     world.start("planner", run.planner)
@@ -184,7 +234,7 @@ def _judge(plan: Plan, order: Order, unit: Unit | None) -> list[str]:
         faults.append(f"{order.name} is refused, and happened")
     if unit.state is UnitState.DROPPED:
         faults.append(f"{order.name} is dropped")
-    expected = plan.policy is Policy.RESEND and plan.chances.within and not (order.ambiguous or order.deadline)
+    expected = plan.weather is Weather.RESEND and not (order.ambiguous or order.deadline)
     if expected and unit.state is not UnitState.CONFIRMED:
         faults.append(f"{order.name} is {unit.state} within the fault model: {unit.reason}")
     return faults
@@ -195,7 +245,7 @@ def _resolve(run: _Run, outbox: AsyncOutbox) -> list[str]:
     faults: list[str] = []
     by_name = {order.name: order for order in run.orders}
     for unit in run_blocking(outbox.parked.list()):
-        order = by_name[unit.id]
+        order = by_name[unit.owner]
         if order.happened():
             run_blocking(outbox.parked.drop(unit.id, "judge"))
         else:
@@ -212,4 +262,4 @@ def _resolve(run: _Run, outbox: AsyncOutbox) -> list[str]:
 
 def worst(verdicts: Sequence[Verdict]) -> str:
     """Return the first fault of each bad run, as lines to read."""
-    return "\n".join(f"seed {v.plan.seed} {v.plan.policy} within={v.plan.chances.within}: {'; '.join(v.faults)}" for v in verdicts if not v.ok)
+    return "\n".join(f"seed {v.plan.seed} {v.plan.weather}: {'; '.join(v.faults)}" for v in verdicts if not v.ok)

@@ -167,8 +167,9 @@ def _swept(ctx: Context, conn: Connection, look: _Looked, now: datetime) -> Tick
         else:
             _note(conn, unit, now, _SUSPECTED, "this could be a second task of this unit", candidate.done.remote_id)
     age = now - (unit.settled_at or now)
-    # Twice as far apart each time: late twins come soon, if at all.
-    again = now + max(age, ctx.settings.settle) if age < ctx.settings.sweep_for else None
+    # Twice as far apart each time: late twins come soon, if at all. A sweep that saw nothing is none.
+    wait = ctx.settings.settle if isinstance(look.finding, PrivdomError) else max(age, ctx.settings.settle)
+    again = now + wait if age < ctx.settings.sweep_for else None
     transitions.transit(conn, unit, to=UnitState.CONFIRMED, since=[UnitState.CONFIRMED], due_at=again)
     return TickReport(swept=1, cancelled=sum(cancelled for _, cancelled in look.seconds))
 
