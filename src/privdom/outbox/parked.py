@@ -40,7 +40,7 @@ class Inspection:
     unit: Unit
     items: tuple[ItemResult, ...] = attrs.field(repr=counted)
     candidates: tuple[Candidate, ...]
-    """What WeCom shows just now that could be this unit, other units' own tasks included."""
+    """What WeCom shows just now that could be this unit, other units' own tasks included; see ``trouble``."""
     trouble: str | None
     """Why WeCom could not be asked, or not completely."""
     history: tuple[AuditEntry, ...]

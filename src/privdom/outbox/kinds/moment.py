@@ -81,8 +81,8 @@ class Moment(Kind[NewMoment, MomentJob]):
             # WeCom's windows are open on both sides, so two that only touch would miss a second.
             moments = wecom.moments.each(start - _SECOND, end, filter_type=CreatorFilter.CORP)
             found |= {m.moment_id: _candidate(m) async for m in moments if _text(m.text) == text}
-        shown = f"{len(found)} moments" if found else "no moment"
-        return Unclear(f"a lost job cannot be found again; WeCom shows {shown} of this text", tuple(found.values()))
+        reason = f"a lost job cannot be found again; moments of its text that WeCom shows: {len(found)}"
+        return Unclear(reason, tuple(found.values()))
 
 
 def _candidate(moment: MomentRecord) -> Candidate:
