@@ -129,23 +129,20 @@ def _shown(world: World, moment: Moment) -> dict[str, object]:
     }
     if moment.text:
         row["text"] = {"content": moment.text}
+    images: list[dict[str, object]] = []
     for item in moment.attachments:
         kind = str(item["msgtype"])
-        inner = item[kind]
         # Media come back under ids of WeCom's own.
-        media = {"media_id": f"WWCISP_{digest(world.seed, 'media', moment.moment_id, str(inner))}"}
+        media_id = f"WWCISP_{digest(world.seed, 'media', moment.moment_id, kind, len(images))}"
         if kind == "image":
-            row["image"] = [*_images(row), media]
+            images.append({"media_id": media_id})
+            row["image"] = images
         elif kind == "video":
-            row["video"] = {**media, "thumb_media_id": media["media_id"]}
-        elif isinstance(inner, dict):
-            row["link"] = {"title": inner.get("title", ""), "url": inner.get("url", "")}
+            row["video"] = {"media_id": media_id, "thumb_media_id": media_id}
+        else:
+            link = Fields(item).child(kind) or Fields({})
+            row["link"] = {"title": link.text("title"), "url": link.text("url")}
     return row
-
-
-def _images(row: dict[str, object]) -> list[object]:
-    images = row.get("image", [])
-    return images if isinstance(images, list) else []
 
 
 def listing(world: World, call: Call) -> dict[str, object]:
