@@ -174,6 +174,24 @@ def test_groups_wait_for_each_other(on_port: OnPort, store: Store) -> None:
     assert "wang" == _owners(corp)[0]
 
 
+def test_groups_are_not_read_for_ever(on_port: OnPort, store: Store) -> None:
+    """Once a look-up has found a transfer of groups, the watch for a second one reads none of them."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        corp.box.faults.add(LOST)
+        report = plan(store, outbox, GROUP_TRANSFER, group_transfer(corp))
+        while unit(store, outbox, report.unit_id).state is not UnitState.CONFIRMED:
+            corp.box.advance(timedelta(minutes=1))
+            await outbox.tick()
+        read = corp.calls("groupchat/get")
+        assert 1 < (await run_out(corp, store, outbox)).swept
+        assert read == corp.calls("groupchat/get")
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
 def test_owners_cannot_be_read(on_port: OnPort, store: Store) -> None:
     """A transfer of groups whose owners cannot be read yet is not called yet; a look-up that fails decides nothing."""
     corp = Corp()

@@ -12,7 +12,7 @@ import attrs
 from privdom._facts import endpoints
 from privdom.errors import ApiError, UsageError
 from privdom.outbox.kind import Candidate, Finding, Found, Kind, Unclear
-from privdom.outbox.units import ItemState, Unit
+from privdom.outbox.units import ItemState, Unit, UnitState
 from privdom.outbox.verdicts import Done, Item
 from privdom.wecom.client import AsyncWeCom
 from privdom.wecom.groups import GroupsTransferred, TransferGroupsRequest
@@ -80,6 +80,9 @@ class GroupTransfer(Kind[TransferGroupsRequest, GroupsTransferred]):
         return None
 
     async def find(self, wecom: AsyncWeCom, unit: Unit, request: TransferGroupsRequest, skew: timedelta) -> Finding:
+        if unit.state is UnitState.CONFIRMED:
+            # A second one changes nothing more, and has no id to be known by: not worth a hundred readings a sweep.
+            return Found()
         if unit.prepared is None:
             return Unclear("it is not known who owned the groups before the call")
         before: dict[str, str] = json.loads(unit.prepared)

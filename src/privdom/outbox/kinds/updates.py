@@ -79,10 +79,10 @@ def _check_id(config_id: str) -> None:
 
 class ContactWayUpdateKind(_Update[ContactWayUpdate]):
     """
-    Change a contact way, one change of it after the other as they were planned.
+    Change a contact way, one change of it after the other as they fall due.
 
     A lost change is made again once it cannot land any more; a later one waits
-    for it, so that what was planned last is what stays. If a repeat is refused,
+    for it, so that what fell due last is what stays. If a repeat is refused,
     the unit ends as refused, and its reason says that an earlier call may have
     been carried out. What cannot be told: whether the lost call had arrived,
     which makes no difference; and changes that somebody makes elsewhere
@@ -103,10 +103,10 @@ class ContactWayUpdateKind(_Update[ContactWayUpdate]):
 
 class JoinWayUpdateKind(_Update[JoinWayUpdate]):
     """
-    Overwrite a join way, one change of it after the other as they were planned; make it with `JoinWayUpdate.of`.
+    Overwrite a join way, one change of it after the other as they fall due; make it with `JoinWayUpdate.of`.
 
     A lost change is made again once it cannot land any more; a later one waits
-    for it, so that what was planned last is what stays. If a repeat is refused,
+    for it, so that what fell due last is what stays. If a repeat is refused,
     the unit ends as refused, and its reason says that an earlier call may have
     been carried out. What cannot be told: whether the lost call had arrived,
     which makes no difference; and changes that somebody makes elsewhere
@@ -127,10 +127,10 @@ class JoinWayUpdateKind(_Update[JoinWayUpdate]):
 
 class RemarkKind(_Update[RemarkRequest]):
     """
-    Change a staff's notes on a customer, one change of a relation after the other as they were planned.
+    Change a staff's notes on a customer, one change of a relation after the other as they fall due.
 
     A lost change is made again once it cannot land any more; a later one waits
-    for it, so that what was planned last is what stays. If a repeat is refused,
+    for it, so that what fell due last is what stays. If a repeat is refused,
     the unit ends as refused, and its reason says that an earlier call may have
     been carried out. What cannot be told: whether the lost call had arrived,
     which makes no difference; and notes that the staff write by themselves in
