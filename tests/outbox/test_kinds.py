@@ -107,6 +107,25 @@ def test_groups_that_moved_already(on_port: OnPort, store: Store) -> None:
     assert 0 == corp.calls("onjob_transfer")
 
 
+def test_groups_refused_the_second_time(on_port: OnPort, store: Store) -> None:
+    """A repeat that WeCom answers in full is believed, though the new owner had one of the groups from the start."""
+    corp = Corp()
+    mine, his = corp.groups[0], corp.box.add_group(owner="li")
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store, policy=Policy.RESEND)
+        corp.box.faults.add(GONE)
+        report = plan(store, outbox, GROUP_TRANSFER, TransferGroupsRequest([mine, his], "li"))
+        await outbox.tick()
+        corp.box.dismiss_group(mine)
+        await run_out(corp, store, outbox)
+        held = unit(store, outbox, report.unit_id)
+        assert (UnitState.CONFIRMED, 2) == (held.state, held.attempt)
+        assert {mine: ("failed", 49008), his: ("failed", 90504)} == items(store, outbox, report.unit_id)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
 def test_groups_moved_by_somebody_else(on_port: OnPort, store: Store) -> None:
     """What somebody else did with a group in the meantime is not undone by a repeat, under either policy."""
     corp = Corp()

@@ -128,7 +128,7 @@ class Kind(Protocol[Q, A]):
         """Return what WeCom's answer says."""
         ...
 
-    def doubts(self, answer: A) -> str | None:
+    def doubts(self, unit: Unit, answer: A) -> str | None:
         """Return what in the answer to a second attempt may be the doing of the first; None: it speaks for itself."""
         return None
 

@@ -16,7 +16,7 @@ from privdom.outbox.units import ItemState, Unit, UnitState
 from privdom.outbox.verdicts import Done, Item
 from privdom.wecom.client import AsyncWeCom
 from privdom.wecom.groups import GroupsTransferred, TransferGroupsRequest
-from privdom.wecom.wire import dumps, unstructure
+from privdom.wecom.wire import dumps, loads, structure, unstructure
 
 
 __all__ = ["GROUP_TRANSFER", "GroupTransfer"]
@@ -74,8 +74,12 @@ class GroupTransfer(Kind[TransferGroupsRequest, GroupsTransferred]):
         failed = {group.chat_id: Item(ItemState.FAILED, group.errcode) for group in answer.failed_chat_list}
         return Done(None, dumps(unstructure(answer)).decode(), failed)
 
-    def doubts(self, answer: GroupsTransferred) -> str | None:
-        if any(group.errcode in {_OWNER_UNCHANGED, _RUNNING} for group in answer.failed_chat_list):
+    def doubts(self, unit: Unit, answer: GroupsTransferred) -> str | None:
+        # Not of groups that the new owner had before the first call: those were never on their way.
+        before: dict[str, str] = json.loads(unit.prepared or "{}")
+        wanted = structure(loads(unit.request.encode()), TransferGroupsRequest).new_owner.lower()
+        moved = [group for group in answer.failed_chat_list if group.errcode in {_OWNER_UNCHANGED, _RUNNING}]
+        if any(before.get(group.chat_id) != wanted for group in moved):
             return "some groups have moved already, perhaps by an earlier call: looked up"
         return None
 
