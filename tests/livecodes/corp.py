@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import attrs
+
 from privdom._port import Port
 from privdom.errors import CallbackError
 from privdom.events import AsyncDispatcher, EventLog, SqlInbox
-from privdom.livecodes import AsyncLiveCodes, ChannelCode
+from privdom.livecodes import AsyncLiveCodes, ChannelCode, RefreshReport
 from privdom.mirror import AsyncMirror, facts
 from privdom.outbox import AsyncDesiredTags, AsyncOutbox, TickReport
 from privdom.sandbox import Sandbox
@@ -51,6 +53,13 @@ class Corp:
         await self.outbox.drain()
         await self.codes.refresh()
         return (await self.codes.get(code.id)).config_id
+
+    async def push(self) -> RefreshReport:
+        """Refresh, have the outbox make the calls, and hear of them; return what was planned and what was refused."""
+        planned = await self.codes.refresh()
+        await self.outbox.drain()
+        heard = await self.codes.refresh()
+        return attrs.evolve(planned, failed=planned.failed + heard.failed)
 
     async def work(self) -> int:
         """Deliver callbacks and handle them."""

@@ -7,16 +7,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from privdom._port import Port
 from privdom.errors import UsageError
 from privdom.events import EventLog, UnitSettled
 from privdom.livecodes import ChannelCode, Creation, LiveCodes, RefreshReport, Shift
-from privdom.outbox import Outbox
+from privdom.outbox import Outbox, UnitState
 from privdom.sandbox import Fault, Sandbox
 from privdom.store import Store
 from privdom.wecom.client import WeCom
 from privdom.wecom.messages import Image, Link
-from tests.conftest import OnPort
 from tests.livecodes.conftest import Play
 from tests.livecodes.corp import UPDATE, Corp
 
@@ -108,17 +106,17 @@ def test_only_differences_are_pushed(play: Play) -> None:
     async def scenario(corp: Corp) -> None:
         metro = await corp.live(METRO)
         bus = await corp.live(ChannelCode("bus", "公交", ("cat",)))
-        assert await corp.codes.refresh() == RefreshReport()
+        assert await corp.push() == RefreshReport()
         assert await corp.codes.next_at() is None
 
         await corp.codes.change(ChannelCode("metro", "地铁海报", ("ann", "dan"), auto_accept=False))
-        assert await corp.codes.refresh() == RefreshReport(pushed=("metro",))
+        assert await corp.push() == RefreshReport(pushed=("metro",))
         assert await corp.behind(metro) == ("ann", "dan")
         assert (await corp.wecom.codes.get(metro)).skip_verify is False
         assert await corp.behind(bus) == ("cat",)
 
         await corp.codes.change(ChannelCode("metro", "地铁", ("ann", "dan"), auto_accept=False, welcome="你好"))
-        assert await corp.codes.refresh() == RefreshReport(unchanged=("metro",))
+        assert await corp.push() == RefreshReport(unchanged=("metro",))
         assert corp.calls(UPDATE) == 1
 
     play(scenario)
@@ -135,9 +133,9 @@ def test_shifts_change_at_the_booked_moment(play: Play) -> None:
         assert await corp.codes.next_at() == evening
 
         corp.sandbox.advance_to(evening - timedelta(seconds=1))
-        assert await corp.codes.refresh() == RefreshReport()
+        assert await corp.push() == RefreshReport()
         corp.advance(seconds=1)
-        assert await corp.codes.refresh() == RefreshReport(pushed=("metro",))
+        assert await corp.push() == RefreshReport(pushed=("metro",))
         assert await corp.behind(config_id) == ("bob",)
         assert await corp.codes.next_at() == datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
 
@@ -151,10 +149,10 @@ def test_staff_who_are_switched_off_leave_all_codes(play: Play) -> None:
         one = await corp.live(METRO)
         two = await corp.live(ChannelCode("bus", "公交", ("bob",), backup_staff=("cat",)))
         await corp.codes.switch_off("bob")
-        assert await corp.codes.refresh() == RefreshReport(pushed=("bus", "metro"))
+        assert await corp.push() == RefreshReport(pushed=("bus", "metro"))
         assert (await corp.behind(one), await corp.behind(two)) == (("ann",), ("cat",))
         await corp.codes.switch_on("bob")
-        await corp.codes.refresh()
+        await corp.push()
         assert (await corp.behind(one), await corp.behind(two)) == (("ann", "bob"), ("bob",))
 
     play(scenario)
@@ -166,11 +164,11 @@ def test_an_empty_set_is_never_pushed(play: Play) -> None:
     async def scenario(corp: Corp) -> None:
         config_id = await corp.live(METRO)
         await corp.codes.switch_off("ann", "bob")
-        assert await corp.codes.refresh() == RefreshReport(kept=("metro",))
+        assert await corp.push() == RefreshReport(kept=("metro",))
         assert corp.calls(UPDATE) == 0
         assert "nobody may take customers" in str((await corp.codes.get("metro")).problem)
         await corp.codes.switch_on("bob")
-        await corp.codes.refresh()
+        await corp.push()
         assert (await corp.codes.get("metro")).problem is None
         assert await corp.behind(config_id) == ("bob",)
 
@@ -196,62 +194,150 @@ def test_a_code_that_fails_holds_up_no_other_and_is_tried_again(play: Play) -> N
         metro, bus = await corp.live(METRO), await corp.live(ChannelCode("bus", "公交", ("ann",)))
         await corp.codes.change(ChannelCode("bus", "公交", ("nobody",)))
         await corp.codes.change(ChannelCode("metro", "地铁海报", ("cat",)))
-        report = await corp.codes.refresh()
-        assert (report.pushed, report.failed) == (("metro",), ("bus",))
+        report = await corp.push()
+        assert (report.pushed, report.failed) == (("bus", "metro"), ("bus",))
         status = await corp.codes.get("bus")
         assert (status.staff, await corp.behind(bus)) == (None, ("ann",))
         assert status.problem
         assert await corp.behind(metro) == ("cat",)
 
-        assert await corp.codes.refresh() == RefreshReport()
+        assert await corp.push() == RefreshReport()
         corp.advance(seconds=10)
-        assert await corp.codes.refresh() == RefreshReport(failed=("bus",))
+        assert await corp.push() == RefreshReport(pushed=("bus",), failed=("bus",))
         corp.advance(seconds=10)
-        assert await corp.codes.refresh() == RefreshReport()
+        assert await corp.push() == RefreshReport()
         await corp.codes.change(ChannelCode("bus", "公交", ("dan",)))
-        assert await corp.codes.refresh() == RefreshReport(pushed=("bus",))
+        assert await corp.push() == RefreshReport(pushed=("bus",))
         assert (await corp.codes.get("bus")).problem is None
 
     play(scenario)
 
 
-def test_a_push_without_an_answer_is_made_again_even_if_the_answer_has_changed_back(play: Play) -> None:
-    """What WeCom has is unknown after a lost answer, so the old staff are pushed rather than believed."""
+def test_a_push_without_an_answer_is_made_again_before_any_other(play: Play) -> None:
+    """What WeCom has is unknown after a lost answer, so the old staff are pushed rather than believed, in their turn."""
 
     async def scenario(corp: Corp) -> None:
         config_id = await corp.live(METRO)
-        corp.sandbox.faults.add(Fault("lost_response", UPDATE, times=4))
+        corp.sandbox.faults.add(Fault("lost_response", UPDATE))
         await corp.codes.switch_off("bob")
-        corp.wecom.session.retry = type(corp.wecom.session.retry)(first_wait=0.001)
-        assert await corp.codes.refresh() == RefreshReport(failed=("metro",))
+        assert await corp.push() == RefreshReport(pushed=("metro",))
+        assert (await corp.codes.get("metro")).staff is None
         assert await corp.behind(config_id) == ("ann",)
         await corp.codes.switch_on("bob")
-        assert await corp.codes.refresh() == RefreshReport(pushed=("metro",))
+        assert await corp.push() == RefreshReport(pushed=("metro",))
+        assert await corp.behind(config_id) == ("ann",)
+        corp.advance(minutes=2)
+        await corp.drain()
+        corp.advance(minutes=1)
+        await corp.push()
         assert await corp.behind(config_id) == ("ann", "bob")
+        assert (await corp.codes.get("metro")).staff == ("ann", "bob")
+        assert corp.calls(UPDATE) == 3
 
     play(scenario)
 
 
-def test_a_change_during_a_push_is_not_forgotten(on_port: OnPort, sandbox: Sandbox, store: Store) -> None:
-    """When the code changes while WeCom is being told, it stays due and the next refresh tells the rest."""
+def test_a_lost_push_never_lands_after_a_newer_one(play_on_databases: Play) -> None:
+    """However late WeCom carries a lost push out, the printed code has the right staff in the end."""
 
-    async def scenario(port: Port) -> None:
-        corp = Corp(port, sandbox, store)
+    async def scenario(corp: Corp) -> None:
+        config_id = await corp.live(METRO)
+        corp.sandbox.faults.add(Fault("late_acceptance", UPDATE, delay=60))
+        await corp.codes.switch_off("bob")
+        await corp.push()
+        await corp.codes.switch_on("bob")
+        await corp.codes.switch_off("ann")
+        for _ in range(6):
+            await corp.push()
+            corp.advance(minutes=1)
+
+        assert await corp.behind(config_id) == ("bob",)
+        assert (await corp.codes.get("metro")).staff == ("bob",)
+        assert await corp.codes.next_at() is None
+
+    play_on_databases(scenario)
+
+
+def test_a_push_that_waits_is_not_planned_again(play: Play) -> None:
+    """While the outbox has not told WeCom yet, a refresh adds nothing, unless the answer has changed."""
+
+    async def scenario(corp: Corp) -> None:
         config_id = await corp.live(METRO)
         await corp.codes.switch_off("bob")
-        update = corp.wecom.codes.update
+        assert await corp.codes.refresh() == RefreshReport(pushed=("metro",))
+        await corp.codes.switch_off("cat")
+        assert await corp.codes.refresh() == RefreshReport(waiting=("metro",))
+        assert await corp.codes.next_at() == corp.now() + timedelta(minutes=5)
+        await corp.codes.switch_on("bob")
+        assert await corp.codes.refresh() == RefreshReport(pushed=("metro",))
+        await corp.push()
+        assert await corp.behind(config_id) == ("ann", "bob")
+        assert corp.calls(UPDATE) == 2
 
-        async def meanwhile(change: object) -> None:
-            await update(change)  # type: ignore[arg-type]
-            corp.wecom.codes.update = update  # type: ignore[method-assign]
-            await corp.codes.switch_off("ann")
-            await corp.codes.switch_on("bob")
+    play(scenario)
 
-        corp.wecom.codes.update = meanwhile  # type: ignore[method-assign, assignment]
-        assert await corp.codes.refresh() == RefreshReport(pushed=("metro", "metro"))
+
+def test_a_shift_that_ends_while_a_push_waits(play: Play) -> None:
+    """The next moment of the code stays booked."""
+
+    async def scenario(corp: Corp) -> None:
+        early, late = Shift(time(9), time(9, 2), staff=("ann", "bob")), Shift(time(9, 2), time(9), staff=("cat",))
+        await corp.live(ChannelCode("metro", "地铁海报", ("ann", "bob", "cat"), shifts=(early, late)))
+        await corp.codes.switch_off("bob")
+        await corp.codes.refresh()
+
+        assert await corp.codes.next_at() == corp.now() + timedelta(minutes=2)
+
+    play(scenario)
+
+
+def test_a_push_that_somebody_gave_up_is_planned_anew(play: Play) -> None:
+    """What is dropped in the outbox leaves the code without its staff, so the next refresh plans again."""
+
+    async def scenario(corp: Corp) -> None:
+        config_id = await corp.live(METRO)
+        await corp.codes.switch_off("bob")
+        await corp.codes.refresh()
+        with corp.store.begin() as conn:
+            (planned,) = corp.outbox.units(conn, owner="livecodes:metro", states=[UnitState.READY])
+            assert corp.outbox.drop(conn, planned.id)
+        assert await corp.push() == RefreshReport(pushed=("metro",))
+        assert await corp.behind(config_id) == ("ann",)
+
+    play(scenario)
+
+
+def test_a_refusal_does_not_delay_a_change_that_came_meanwhile(play: Play) -> None:
+    """A code that was corrected before its refusal was heard of is pushed at once, not after the wait of the refusal."""
+
+    async def scenario(corp: Corp) -> None:
+        config_id = await corp.live(METRO)
+        await corp.codes.change(ChannelCode("metro", "地铁海报", ("nobody",)))
+        await corp.codes.refresh()
+        await corp.drain()
+        await corp.codes.change(ChannelCode("metro", "地铁海报", ("dan",)))
+        assert await corp.codes.refresh() == RefreshReport(pushed=("metro",), failed=("metro",))
+        await corp.push()
+        assert await corp.behind(config_id) == ("dan",)
+        assert (await corp.codes.get("metro")).problem is None
+
+    play(scenario)
+
+
+def test_a_change_during_a_push_is_not_forgotten(play: Play) -> None:
+    """When the code changes while WeCom is being told, the next refresh tells the rest."""
+
+    async def scenario(corp: Corp) -> None:
+        config_id = await corp.live(METRO)
+        await corp.codes.switch_off("bob")
+        assert await corp.codes.refresh() == RefreshReport(pushed=("metro",))
+        await corp.codes.switch_off("ann")
+        await corp.codes.switch_on("bob")
+        await corp.drain()
+        assert await corp.push() == RefreshReport(pushed=("metro",))
         assert await corp.behind(config_id) == ("bob",)
 
-    on_port(scenario, transport=sandbox.transport, clock=sandbox.clock)
+    play(scenario)
 
 
 def test_a_whole_definition_survives_the_database(play: Play) -> None:

@@ -70,13 +70,15 @@ class RefreshReport:
     What a refresh did, each by the ids of codes.
 
     Attributes:
-        pushed: WeCom was told of other staff or settings.
-        unchanged: WeCom had it right.
+        pushed: The outbox is to tell WeCom of other staff or settings; its next ``tick`` does.
+        waiting: The outbox was to tell WeCom already, and has not managed to yet.
+        unchanged: WeCom has it right.
         kept: Nobody may take customers, so the staff of before remain.
-        failed: The call failed and will be tried again; see `CodeStatus.problem`.
+        failed: WeCom refused, and will be asked again later; see `CodeStatus.problem`.
     """
 
     pushed: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()

@@ -8,19 +8,17 @@ from hashlib import sha256
 from logging import getLogger
 from typing import TypeVar
 
-import attrs
-
 from sqlalchemy import Connection
 
 from privdom._port import Blocking, blocking, core_of
-from privdom.errors import PrivdomError, UsageError
+from privdom.errors import UsageError
 from privdom.events import CodeScanned, EventLog, FollowRemoved, Handler, UnitSettled
 from privdom.livecodes.handlers import CodeHandler, WelcomeHandler
 from privdom.livecodes.report import ChannelDay, CodeStatus, Creation, RefreshReport, WelcomeOutcome
 from privdom.livecodes.rules import ChannelCode, Desired, desired_staff, local_day
 from privdom.livecodes.store import CodeRows, CodeTarget, SavedCode, Scan
 from privdom.mirror import facts, set_facts
-from privdom.outbox import CONTACT_WAY, AsyncDesiredTags, AsyncOutbox, Outbox, UnitState
+from privdom.outbox import CONTACT_WAY, CONTACT_WAY_UPDATE, AsyncDesiredTags, AsyncOutbox, Outbox, Unit, UnitState
 from privdom.store import Store
 from privdom.wecom.client import AsyncWeCom, WeCom
 from privdom.wecom.codes import ContactWayType, ContactWayUpdate, CreatedContactWay, NewContactWay
@@ -34,22 +32,14 @@ R = TypeVar("R")
 _CONSUMER = "livecodes"
 _OWNER = "livecodes:"
 _REMARK_CHARS = 18
-_PUSHES_IN_FLIGHT = 4
 _PAGE = 100
-# Longer than a push can take, so that nobody else starts on the code meanwhile.
-_LEASE = timedelta(minutes=5)
+# How long to wait for the outbox before the code is looked at again, if only to take in what it has told.
+_LOOK_AGAIN = timedelta(minutes=5)
+_OPEN = (UnitState.READY, UnitState.CALLING, UnitState.UNCERTAIN)
 _RETRY_FIRST, _RETRY_MOST = timedelta(seconds=10), timedelta(hours=1)
 _NOBODY = "nobody may take customers now: the staff of before remain"
 
 _log = getLogger("privdom.livecodes")
-
-
-@attrs.frozen
-class _Push:
-    saved: SavedCode
-    target: CodeTarget
-    due_at: datetime | None
-    problem: str | None = None
 
 
 class AsyncLiveCodes:
@@ -63,7 +53,7 @@ class AsyncLiveCodes:
     Args:
         wecom: The corp.
         store: The database.
-        outbox: Makes the codes; its ``tick`` is yours to call.
+        outbox: Makes and changes the codes; its ``tick`` is yours to call.
         welcome_pause: Seconds between two tries of a welcome message.
     """
 
@@ -167,40 +157,50 @@ class AsyncLiveCodes:
 
     async def settle(self) -> int:
         """Take in what the outbox and the mirror have told since; return how many events. `refresh` does it too."""
+        return (await self._settle())[0]
+
+    async def _settle(self) -> tuple[int, tuple[str, ...]]:
+        """Return the number of events, and the codes whose changes WeCom refused."""
+        failed: list[str] = []
 
         def work() -> int:
+            refused: list[str] = []
             with self._log.batch(self._corp_id, _CONSUMER, [UnitSettled.kind, FollowRemoved.kind]) as batch:
                 for _, event in batch.events:
                     match event:
                         case UnitSettled(unit_id=unit_id, owner=owner) if owner.startswith(_OWNER):
-                            self._unit_settled(batch.connection, owner.removeprefix(_OWNER), unit_id)
+                            code_id = owner.removeprefix(_OWNER)
+                            if self._unit_settled(batch.connection, code_id, unit_id):
+                                refused.append(code_id)
                         case FollowRemoved(staff_userid=staff, external_userid=customer, at=at):
                             self._rows.end_scans(batch.connection, staff, customer, at)
                         case _:
                             pass
-                return len(batch.events)
+                count = len(batch.events)
+            failed.extend(refused)
+            return count
 
         total = 0
         while count := await self._store.offload(self._port, work):
             total += count
-        return total
+        return total, tuple(failed)
 
     async def refresh(self) -> RefreshReport:
         """
-        Put the right staff behind every code whose answer may have changed, telling WeCom only differences.
+        Put the right staff behind every code whose answer may have changed: plan only differences, for the outbox.
 
-        A code whose call fails is tried again later, and holds up no other. Safe to be called at any time, also
+        WeCom is told by the outbox's next ``tick``, one change of a code after
+        the other, so that the staff of an earlier change never come back. What
+        WeCom refuses is planned again later. Safe to be called at any time, also
         several times at once.
         """
-        await self.settle()
-        total = RefreshReport()
+        _, failed = await self._settle()
+        total = RefreshReport(failed=failed)
         while True:
-            found, report, pushes = await self._write(self._look)
+            found, report = await self._write(self._look)
             if not found:
                 return total
             total += report
-            async for push, error in self._port.map(self._push, pushes, _PUSHES_IN_FLIGHT):
-                total += RefreshReport(failed=(push.saved.code.id,)) if error else RefreshReport((push.saved.code.id,))
 
     async def next_at(self) -> datetime | None:
         """Return when `refresh` has something to do by the clock, None if never; it may be past."""
@@ -242,25 +242,62 @@ class AsyncLiveCodes:
         unit_id = "code-" + sha256(f"{self._corp_id}/{code.id}/{attempt}".encode()).hexdigest()[:32]
         self._outbox.plan(conn, CONTACT_WAY, way, owner=_OWNER + code.id, unit_id=unit_id)
 
-    def _unit_settled(self, conn: Connection, code_id: str, unit_id: str) -> None:
+    def _unit_settled(self, conn: Connection, code_id: str, unit_id: str) -> bool:
+        """Return whether it is a change that WeCom has refused."""
         unit = self._outbox.unit(conn, unit_id)
+        if unit.kind == CONTACT_WAY_UPDATE.name:
+            return self._push_settled(conn, code_id, unit)
         if unit.state is UnitState.CONFIRMED:
             made = structure(loads((unit.answer or "").encode()), CreatedContactWay)
             self._rows.created(conn, code_id, made.config_id, made.qr_code, self._port.now())
         elif unit.state.settled:
             self._rows.not_created(conn, code_id, Creation(unit.state.value), unit.reason or "")
+        return False
+
+    def _push_settled(self, conn: Connection, code_id: str, unit: Unit) -> bool:
+        saved = self._rows.find(conn, code_id)
+        if saved is None or self._planned(conn, saved) is not None:
+            # A later change is under way: what becomes of that one counts.
+            return False
+        now = self._port.now()
+        if unit.state is UnitState.CONFIRMED:
+            self._rows.pushed(conn, code_id, _target(unit), now)
+        elif unit.state is UnitState.REFUSED:
+            _log.warning("code %s: %s", code_id, unit.reason)
+            retry_at = now + min(_RETRY_FIRST * (1 << min(saved.failures, 12)), _RETRY_MOST)
+            self._rows.push_failed(conn, saved, retry_at, unit.reason or "")
+            return True
+        else:
+            # Given up by somebody in the outbox: the code still needs its staff.
+            self._rows.wake(conn, now, code_id)
+        return False
+
+    def _planned(self, conn: Connection, saved: SavedCode) -> Unit | None:
+        """Return the last change of a code that the outbox is still to make."""
+        assert saved.config_id is not None
+        lane = CONTACT_WAY_UPDATE.lane(ContactWayUpdate(saved.config_id, state=saved.code.id))
+        units = self._outbox.units(conn, owner=_OWNER + saved.code.id, lane=lane, states=_OPEN)
+        return units[-1] if units else None
+
+    def _push(self, conn: Connection, saved: SavedCode, target: CodeTarget, planned: Unit | None) -> None:
+        assert saved.config_id is not None
+        # All of it, so that whichever change is the last decides alone.
+        change = ContactWayUpdate(saved.config_id, user=target.user, skip_verify=target.skip_verify)
+        # Not before the one that was planned last, whoever planned that by whichever clock.
+        after = planned.due_at if planned is not None and planned.state is UnitState.READY else None
+        self._outbox.plan(conn, CONTACT_WAY_UPDATE, change, owner=_OWNER + saved.code.id, not_before=after)
 
     def _desired(self, conn: Connection, code: ChannelCode, now: datetime) -> Desired:
         counts = self._rows.counts(conn, code.id, local_day(now, code.zone))
         return desired_staff(code, now, counts, self._rows.switched_off(conn))
 
-    def _look(self, conn: Connection) -> tuple[int, RefreshReport, tuple[_Push, ...]]:
+    def _look(self, conn: Connection) -> tuple[int, RefreshReport]:
         now = self._port.now()
         due = self._rows.take_due(conn, now, _PAGE)
         report = RefreshReport()
-        pushes: list[_Push] = []
         for saved in due:
-            code, known = saved.code, saved.acknowledged
+            code, planned = saved.code, self._planned(conn, saved)
+            known = saved.acknowledged if planned is None else _target(planned)
             desired = self._desired(conn, code, now)
             problem = None
             staff = desired.staff
@@ -271,13 +308,17 @@ class AsyncLiveCodes:
                 staff = known.user if known else code.staff
                 report += RefreshReport(kept=(code.id,))
             target = CodeTarget(staff, code.auto_accept)
-            if known == target:
+            if known == target and planned is None:
                 self._rows.keep(conn, code.id, desired.next_change_at, problem)
                 report += RefreshReport(unchanged=() if problem else (code.id,))
+                continue
+            self._rows.pushing(conn, code.id, min(desired.next_change_at or now + _LOOK_AGAIN, now + _LOOK_AGAIN))
+            if known == target:
+                report += RefreshReport(waiting=(code.id,))
             else:
-                self._rows.pushing(conn, code.id, now + _LEASE)
-                pushes.append(_Push(saved, target, desired.next_change_at, problem))
-        return len(due), report, tuple(pushes)
+                self._push(conn, saved, target, planned)
+                report += RefreshReport((code.id,))
+        return len(due), report
 
     def _take(self, conn: Connection, scans: Iterable[Scan]) -> int:
         """Count each of *scans* that is new, and tell of it; return how many."""
@@ -320,26 +361,6 @@ class AsyncLiveCodes:
 
     # Outside.
 
-    async def _push(self, push: _Push) -> tuple[_Push, bool]:
-        saved, target = push.saved, push.target
-        known = saved.acknowledged
-        assert saved.config_id is not None
-        change = ContactWayUpdate(
-            saved.config_id,
-            user=target.user if known is None or known.user != target.user else None,
-            skip_verify=target.skip_verify if known is None or known.skip_verify != target.skip_verify else None,
-        )
-        try:
-            await self._wecom.codes.update(change)
-        except PrivdomError as e:
-            problem = str(e)
-            _log.warning("code %s: %s", saved.code.id, type(e).__name__)
-            retry_at = self._port.now() + min(_RETRY_FIRST * (1 << min(saved.failures, 12)), _RETRY_MOST)
-            await self._write(lambda conn: self._rows.push_failed(conn, saved, retry_at, problem))
-            return push, True
-        await self._write(lambda conn: self._rows.pushed(conn, saved, target, push.due_at, push.problem))
-        return push, False
-
     async def _switch(self, staff: tuple[str, ...], *, on: bool) -> None:
         def work(conn: Connection) -> None:
             now = self._port.now()
@@ -364,6 +385,12 @@ class AsyncLiveCodes:
 
     def __repr__(self) -> str:
         return f"<AsyncLiveCodes of {self._corp_id}>"
+
+
+def _target(unit: Unit) -> CodeTarget:
+    """Return what a change makes of a code."""
+    change = structure(loads(unit.request.encode()), ContactWayUpdate)
+    return CodeTarget(change.user or (), bool(change.skip_verify))
 
 
 class LiveCodes(Blocking[AsyncLiveCodes]):

@@ -45,8 +45,6 @@ _code = Table(
     Column("id", String(30), primary_key=True),
     Column("definition", JsonText, nullable=False),
     Column("tag_ids", JsonText, nullable=False),
-    # Counts what may change the desired staff, so that a push that was under way does not hide it.
-    Column("version", Integer, nullable=False),
     Column("creation", String(16), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("config_id", String(64)),
@@ -140,7 +138,6 @@ class SavedCode:
 
     code: ChannelCode
     tag_ids: tuple[str, ...]
-    version: int
     creation: Creation
     attempt: int
     config_id: str | None
@@ -190,7 +187,6 @@ class CodeRows:
             "id": code.id,
             "definition": dump(code),
             "tag_ids": list(tags),
-            "version": 1,
             "creation": Creation.PENDING,
             "attempt": 1,
             "qr_code": "",
@@ -223,8 +219,7 @@ class CodeRows:
     def wake(self, conn: Connection, now: datetime, code_id: str | None = None) -> None:
         """Have one code, or all, looked at again."""
         which = self._mine(_code) if code_id is None else self._one(code_id)
-        changed = {"version": _code.c.version + 1, "due_at": now}
-        conn.execute(_code.update().where(which, _code.c.config_id.is_not(None)).values(changed))
+        conn.execute(_code.update().where(which, _code.c.config_id.is_not(None)).values(due_at=now))
 
     def take_due(self, conn: Connection, now: datetime, limit: int) -> tuple[SavedCode, ...]:
         """Return codes to look at now; until the end of the transaction nobody else gets them."""
@@ -243,23 +238,21 @@ class CodeRows:
         values = {"due_at": due_at, "problem": problem, "failures": 0}
         conn.execute(_code.update().where(self._one(code_id)).values(values))
 
-    def pushing(self, conn: Connection, code_id: str, until: datetime) -> None:
-        """Record that from now on nobody knows what WeCom has, and that it is somebody's business *until* then."""
-        conn.execute(_code.update().where(self._one(code_id)).values(acknowledged=None, due_at=until))
+    def pushing(self, conn: Connection, code_id: str, due_at: datetime) -> None:
+        """Record that from now on nobody knows what WeCom has, until the outbox tells, and when to look again."""
+        conn.execute(_code.update().where(self._one(code_id)).values(acknowledged=None, due_at=due_at))
 
-    def pushed(
-        self, conn: Connection, saved: SavedCode, target: CodeTarget, due_at: datetime | None, problem: str | None
-    ) -> None:
-        """Record what WeCom has acknowledged, unless the code was changed meanwhile: then it stays due."""
-        mine = self._one(saved.code.id)
-        values = {"acknowledged": target.as_json(), "failures": 0, "problem": problem}
-        conn.execute(_code.update().where(mine).values(values))
-        conn.execute(_code.update().where(mine, _code.c.version == saved.version).values(due_at=due_at))
+    def pushed(self, conn: Connection, code_id: str, target: CodeTarget, now: datetime) -> None:
+        """Record what WeCom has acknowledged, and have the code looked at: much may have changed meanwhile."""
+        values = {"acknowledged": target.as_json(), "failures": 0, "problem": None, "due_at": now}
+        conn.execute(_code.update().where(self._one(code_id)).values(values))
 
     def push_failed(self, conn: Connection, saved: SavedCode, retry_at: datetime, problem: str) -> None:
-        """Record a failure, to be tried again."""
-        values = {"failures": saved.failures + 1, "problem": problem, "due_at": retry_at}
-        conn.execute(_code.update().where(self._one(saved.code.id)).values(values))
+        """Record a failure, to be tried again; a code that was changed meanwhile is looked at before that."""
+        mine, due_at = self._one(saved.code.id), _code.c.due_at
+        values = {"failures": saved.failures + 1, "problem": problem}
+        conn.execute(_code.update().where(mine).values(values))
+        conn.execute(_code.update().where(mine, or_(due_at.is_(None), due_at > retry_at)).values(due_at=retry_at))
 
     def find(self, conn: Connection, code_id: str) -> SavedCode | None:
         """Return a code, or None."""
@@ -376,7 +369,6 @@ def _saved(row: Row[Any]) -> SavedCode:
     return SavedCode(
         load(row.definition),
         tuple(row.tag_ids),
-        row.version,
         Creation(row.creation),
         row.attempt,
         row.config_id,

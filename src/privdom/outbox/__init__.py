@@ -12,7 +12,20 @@ from __future__ import annotations
 
 from privdom.outbox.gate import Gate, QuietHours, ReachCap
 from privdom.outbox.kind import Kind
-from privdom.outbox.kinds import BROADCAST, CONTACT_WAY, CORP_TAG, TRANSFER, WELCOME
+from privdom.outbox.kinds import (
+    BROADCAST,
+    CONTACT_WAY,
+    CONTACT_WAY_UPDATE,
+    CORP_TAG,
+    GROUP_TRANSFER,
+    JOIN_WAY,
+    JOIN_WAY_UPDATE,
+    MOMENT,
+    REMARK,
+    REMIND,
+    TRANSFER,
+    WELCOME,
+)
 from privdom.outbox.parked import AsyncParked, AuditEntry, Inspection, Parked
 from privdom.outbox.service import AsyncOutbox, Outbox
 from privdom.outbox.settings import OutboxSettings, Policy
@@ -23,7 +36,14 @@ from privdom.outbox.units import GateReport, ItemResult, ItemState, Subject, Tic
 __all__ = [
     "BROADCAST",
     "CONTACT_WAY",
+    "CONTACT_WAY_UPDATE",
     "CORP_TAG",
+    "GROUP_TRANSFER",
+    "JOIN_WAY",
+    "JOIN_WAY_UPDATE",
+    "MOMENT",
+    "REMARK",
+    "REMIND",
     "TRANSFER",
     "WELCOME",
     "AsyncDesiredTags",

@@ -107,7 +107,7 @@ async def _call(ctx: Context, until: float, unit: Unit) -> _Called:
     kind = ctx.kind_of(unit)
     try:
         answer = await ctx.wecom.session.once(kind.endpoint, unit.request.encode(), kind.answer, until=until)
-        if unit.suspect and (doubt := kind.doubts(answer)):
+        if unit.suspect and (doubt := kind.doubts(unit, answer)):
             return _Called(unit, Doubt(doubt, look_after=timedelta(0)))
         return _Called(unit, Confirm(kind.read(ctx.request_of(unit), answer)))
     except PrivdomError as e:

@@ -53,11 +53,15 @@ class Unclear:
     """This call cannot be looked up, or not completely."""
 
     reason: str
+    candidates: tuple[Candidate, ...] = ()
+    """What a person may want to see before deciding; the engine draws no conclusion from it."""
+    harmless: bool = False
+    """Whether a second one harms nobody, so that it may be called again where the policy is to resend."""
 
 
 @attrs.frozen
 class Again:
-    """WeCom refuses the second one by itself, so repeating is the look-up."""
+    """A second call leads to nothing more, or WeCom refuses it by itself: repeating is the look-up."""
 
     wait: timedelta
     reason: str
@@ -124,7 +128,7 @@ class Kind(Protocol[Q, A]):
         """Return what WeCom's answer says."""
         ...
 
-    def doubts(self, answer: A) -> str | None:
+    def doubts(self, unit: Unit, answer: A) -> str | None:
         """Return what in the answer to a second attempt may be the doing of the first; None: it speaks for itself."""
         return None
 

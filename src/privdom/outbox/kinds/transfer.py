@@ -73,7 +73,7 @@ class Transfer(Kind[TransferRequest, TransferStarted]):
         }
         return Done(None, dumps(unstructure(answer)).decode(), items)
 
-    def doubts(self, answer: TransferStarted) -> str | None:
+    def doubts(self, unit: Unit, answer: TransferStarted) -> str | None:
         if any(item.errcode in _RUNS_ALREADY for item in answer.customer):
             return "a transfer of some customers runs already, perhaps by an earlier call: looked up"
         return None
