@@ -10,7 +10,7 @@ The outbox: calls to WeCom that must happen once, and the tags that modules want
 
 from __future__ import annotations
 
-from privdom.outbox.gate import Gate, QuietHours, ReachCap
+from privdom.outbox.gate import MARKETING, SERVICE, FrequencyRule, Gate, QuietHours, ReachCap
 from privdom.outbox.kind import Kind
 from privdom.outbox.kinds import BROADCAST, CONTACT_WAY, CORP_TAG, TRANSFER, WELCOME
 from privdom.outbox.parked import AsyncParked, AuditEntry, Inspection, Parked
@@ -24,6 +24,8 @@ __all__ = [
     "BROADCAST",
     "CONTACT_WAY",
     "CORP_TAG",
+    "MARKETING",
+    "SERVICE",
     "TRANSFER",
     "WELCOME",
     "AsyncDesiredTags",
@@ -31,6 +33,7 @@ __all__ = [
     "AsyncParked",
     "AuditEntry",
     "DesiredTags",
+    "FrequencyRule",
     "Gate",
     "GateReport",
     "Inspection",
