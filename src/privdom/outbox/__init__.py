@@ -10,6 +10,7 @@ The outbox: calls to WeCom that must happen once, and the tags that modules want
 
 from __future__ import annotations
 
+from privdom.outbox.budgets import Budget, Forecast, Touch, TouchForecast
 from privdom.outbox.gate import MARKETING, SERVICE, FrequencyRule, Gate, QuietHours, ReachCap
 from privdom.outbox.kind import Kind
 from privdom.outbox.kinds import BROADCAST, CONTACT_WAY, CORP_TAG, TRANSFER, WELCOME
@@ -32,7 +33,9 @@ __all__ = [
     "AsyncOutbox",
     "AsyncParked",
     "AuditEntry",
+    "Budget",
     "DesiredTags",
+    "Forecast",
     "FrequencyRule",
     "Gate",
     "GateReport",
@@ -50,6 +53,8 @@ __all__ = [
     "Subject",
     "TagCounts",
     "TickReport",
+    "Touch",
+    "TouchForecast",
     "Unit",
     "UnitState",
 ]

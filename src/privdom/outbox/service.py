@@ -13,8 +13,9 @@ from sqlalchemy import Connection, delete, func, select, update
 from privdom._port import Blocking, blocking, core_of
 from privdom.errors import UsageError
 from privdom.events import EventLog
-from privdom.outbox import gate_store, planning, transitions
+from privdom.outbox import asking, gate_store, planning, transitions
 from privdom.outbox._twins import same
+from privdom.outbox.budgets import Budget, Forecast, Touch
 from privdom.outbox.calling import call_round
 from privdom.outbox.context import Context
 from privdom.outbox.gate import MARKETING
@@ -204,6 +205,46 @@ class AsyncOutbox:
         """
         gate_store.allow(conn, self._ctx.corp_id, subjects, category)
 
+    def budget(
+        self,
+        conn: Connection,
+        subjects: Iterable[str],
+        *,
+        category: str = MARKETING,
+        at: datetime | None = None,
+    ) -> dict[str, Budget]:
+        """
+        Return how many more messages of *category* may reach each customer or group: an upper bound.
+
+        It counts what is planned, what was or may have been sent, and what staff
+        were seen to send on their own (`learn_staff_sends`).
+
+        Args:
+            subjects: External_userids or chat_ids.
+            category: As in `plan`.
+            at: For which moment, which quiet hours move on; by default now.
+
+        Raises:
+            UsageError: *at* has no time zone.
+        """
+        ctx = self._ctx
+        gate, now = ctx.settings.gate, ctx.port.now()
+        return asking.budget(conn, ctx.corp_id, subjects, gate=gate, category=category, at=at, now=now)
+
+    def forecast(self, conn: Connection, subjects: Iterable[str], touches: Iterable[Touch]) -> Forecast:
+        """
+        Return how many messages of a plan the gate would let through if it were planned now: an upper bound.
+
+        Each touch goes to each subject, in the order of their moments; what the
+        gate holds back leaves its place to later ones. Nothing is stored.
+
+        Args:
+            subjects: External_userids or chat_ids.
+            touches: When, and of which category.
+        """
+        ctx = self._ctx
+        return asking.forecast(conn, ctx.corp_id, subjects, touches, gate=ctx.settings.gate, now=ctx.port.now())
+
     def next_at(self, conn: Connection) -> datetime | None:
         """Return the earliest moment at which `tick` has something to do, None if never; it may be past."""
         ctx = self._ctx
@@ -285,6 +326,8 @@ class Outbox(Blocking[AsyncOutbox]):
     items = same(AsyncOutbox.items)
     suppress = same(AsyncOutbox.suppress)
     allow = same(AsyncOutbox.allow)
+    budget = same(AsyncOutbox.budget)
+    forecast = same(AsyncOutbox.forecast)
     next_at = same(AsyncOutbox.next_at)
     tick = blocking(AsyncOutbox.tick)
     drain = blocking(AsyncOutbox.drain)
