@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +25,8 @@ from tests.outbox.corp import SETTLE, Corp, Crash, HookedPort, HookedStore, Poin
 
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+# Four times the client's ten seconds.
+HORIZON = timedelta(seconds=40) + SETTLE
 
 
 class Tagged(Corp):
@@ -181,7 +185,7 @@ def test_faults(on_port: OnPort, store: Store, fault: Fault) -> None:
         with store.read() as conn:
             at = tags.next_at(conn)
         assert at is not None
-        assert corp.box.clock.now() < at <= corp.box.clock.now() + SETTLE
+        assert corp.box.clock.now() < at <= corp.box.clock.now() + HORIZON
         corp.box.advance_to(at)
         assert PushReport(pushed=1) == await tags.push()
         with store.read() as conn:
@@ -202,7 +206,7 @@ def test_fault_among_singles(on_port: OnPort, store: Store) -> None:
         # The body of a call for one tag alone.
         corp.box.faults.add(Fault("lost_request", "mark_tag", subject=f'"add_tag":["{corp.tag["银"]}"]'))
         assert PushReport(later=1) == await tags.push()
-        corp.box.advance(SETTLE)
+        corp.box.advance(HORIZON)
         assert await tags.push()
         assert {"金", "银"} == corp.worn()
         assert 0 == _counts(store, tags).pending
@@ -406,3 +410,233 @@ def test_owner_needed(on_port: OnPort, store: Store) -> None:
         OutboxSettings(tags_in_flight=0)
     with pytest.raises(UsageError, match="longer than nothing"):
         OutboxSettings(settle=timedelta(0))
+
+
+class _Spy(HookedPort):
+    """A port that keeps the bodies of mark_tag, and runs something before a call or after its answer."""
+
+    def __init__(self, port: Port, *, before: Any = None, after: Any = None) -> None:
+        super().__init__(port, Points())
+        self.bodies: list[dict[str, Any]] = []
+        self._before, self._after = before, after
+
+    async def send(self, request: Any) -> Any:
+        if not request.url.path.endswith("mark_tag"):
+            return await self._port.send(request)
+        self.bodies.append(json.loads(request.content))
+        if len(self.bodies) == 1 and self._before:
+            self._before()
+        try:
+            return await self._port.send(request)
+        finally:
+            if len(self.bodies) == 1 and self._after:
+                self._after()
+
+
+def test_late_call_under_a_new_wish(on_port: OnPort, store: Store) -> None:
+    """A wish that came in during a call of unknown fate waits until that call cannot land any more."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        during: Any = _Spy(port, after=lambda: corp.want(store, corp.tags(port, store), "x", ("金", False)))
+        corp.want(store, corp.tags(port, store), "x", ("金", True))
+        corp.box.faults.add(Fault("late_acceptance", "mark_tag", delay=HORIZON.total_seconds() - 1))
+        assert PushReport(later=1) == await corp.tags(during, store).push()
+        assert not await corp.tags(port, store).push()
+        with store.read() as conn:
+            at = corp.tags(port, store).next_at(conn)
+        assert at == corp.box.clock.now() + HORIZON
+        corp.box.advance(HORIZON)
+        assert {"金"} == corp.worn()
+        assert PushReport(pushed=1) == await corp.tags(port, store).push()
+        assert set() == corp.worn()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_killed_while_a_call_is_on_its_way(on_port: OnPort, store: Store) -> None:
+    """The lease of a worker that dies outlasts its calls, however long WeCom may take to carry them out."""
+    corp = Tagged()
+    settle = timedelta(hours=1)
+
+    def die() -> None:
+        raise Crash
+
+    async def scenario(port: Port) -> None:
+        dying: Any = _Spy(port, after=die)
+        safe = AsyncDesiredTags(corp.wecom(port), store, OutboxSettings(settle=settle))
+        corp.want(store, safe, "x", ("金", True))
+        corp.box.faults.add(Fault("late_acceptance", "mark_tag", delay=settle.total_seconds()))
+        with pytest.raises((Crash, BaseExceptionGroup)):
+            await AsyncDesiredTags(corp.wecom(dying), store, OutboxSettings(settle=settle)).push()
+        corp.want(store, safe, "x", ("金", False))
+        corp.box.advance(settle)
+        assert not await safe.push()
+        corp.box.advance(timedelta(minutes=10))
+        assert PushReport(pushed=1) == await safe.push()
+        assert set() == corp.worn()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_suspended_between_calls(on_port: OnPort, store: Store) -> None:
+    """A machine that was suspended writes no call under a lease that may be over."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        asleep: Any = _Spy(port, after=lambda: corp.box.advance(timedelta(minutes=6)))
+        for who in range(3):
+            corp.want(store, corp.tags(port, store), "x", ("金", True), who=who)
+        tags = AsyncDesiredTags(corp.wecom(asleep), store, OutboxSettings(settle=SETTLE, tags_in_flight=1))
+        # After the first, two are put off and claimed anew.
+        assert PushReport(pushed=3, later=2) == await tags.push()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_refused_is_not_ours(on_port: OnPort, store: Store) -> None:
+    """What staff put on by hand after WeCom had refused our call is not taken off when the wish ends."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.want(store, tags, "x", ("金", True))
+        corp.box.faults.add(Fault("quota", "mark_tag"))
+        assert PushReport(later=1) == await tags.push()
+        corp.box.staff_edits_customer("zhang", corp.customers[0], add_tags=[corp.tag["金"]])
+        corp.want(store, tags, "x", ("金", False))
+        corp.box.advance(timedelta(hours=1))
+        assert PushReport(pushed=1) == await tags.push()
+        assert {"金"} == corp.worn()
+        assert TagCounts() == _counts(store, tags)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_relation_gone_with_its_tags(on_port: OnPort, store: Store) -> None:
+    """With a relation all its tags went, so that those wanted again are put on again, and no others taken off."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.want(store, tags, "x", ("金", True), ("银", True), ("铜", True))
+        await tags.push()
+        corp.box.staff_deletes_customer("zhang", corp.customers[0])
+        corp.want(store, tags, "x", ("新", True), ("铜", False))
+        assert PushReport(no_relation=1) == await tags.push()
+        assert TagCounts(no_relation=3) == _counts(store, tags)
+        corp.box.befriend("zhang", corp.customers[0])
+        corp.box.staff_edits_customer("zhang", corp.customers[0], add_tags=[corp.tag["银"]])
+        corp.want(store, tags, "x", ("金", True), ("银", False))
+        spy: Any = _Spy(port)
+        assert PushReport(pushed=1) == await corp.tags(spy, store).push()
+        assert [([corp.tag["金"]], None)] == [(b.get("add_tag"), b.get("remove_tag")) for b in spy.bodies]
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_more_tags_than_a_call_takes(on_port: OnPort, store: Store) -> None:
+    """Many tags go in calls of a thousand, those to take off first."""
+    corp = Tagged()
+    old = list(corp.box.admin_adds_tags("旧", [f"旧{i}" for i in range(1200)]).values())
+    new = list(corp.box.admin_adds_tags("多", [f"多{i}" for i in range(2900)]).values())
+
+    async def scenario(port: Port) -> None:
+        spy: Any = _Spy(port)
+        tags = corp.tags(spy, store)
+        for wanted in (old, new):
+            with store.begin() as conn:
+                mine = [("zhang", corp.customers[0], tag, tag in wanted) for tag in (*old, *wanted)]
+                tags.want(conn, corp.box.corp_id, "x", mine)
+            assert PushReport(pushed=1) == await tags.push()
+        sizes = [(len(b.get("remove_tag", ())), len(b.get("add_tag", ()))) for b in spy.bodies]
+        assert [(0, 1000), (0, 200), (1000, 0), (200, 800), (0, 1000), (0, 1000), (0, 100)] == sizes
+        assert set(new) == {tag for c in corp.box.record.tag_changes for tag in c.added} - set(old)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_bad_tag_among_many(on_port: OnPort, store: Store) -> None:
+    """One unknown tag among many is found in a few calls, and all others are put on."""
+    corp = Tagged()
+    corp.tag |= corp.box.admin_adds_tags("多", [f"多{i}" for i in range(63)]) | {"无": "etunknown"}
+
+    async def scenario(port: Port) -> None:
+        spy: Any = _Spy(port)
+        tags = corp.tags(spy, store)
+        corp.want(store, tags, "x", *((name, True) for name in corp.tag if name.startswith("多")), ("无", True))
+        assert PushReport(failed=1) == await tags.push()
+        assert TagCounts(pushed=63, failed=1) == _counts(store, tags)
+        assert len(spy.bodies) == 13
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_customer_full_of_tags(on_port: OnPort, store: Store) -> None:
+    """Where a customer bears only some tags more, these are put on, and each other one is not tried alone."""
+    corp = Tagged()
+    hand = list(corp.box.admin_adds_tags("旧", [f"旧{i}" for i in range(2990)]).values())
+    corp.tag |= corp.box.admin_adds_tags("多", [f"多{i}" for i in range(64)])
+    corp.box.staff_edits_customer("zhang", corp.customers[0], add_tags=hand)
+
+    async def scenario(port: Port) -> None:
+        spy: Any = _Spy(port)
+        tags = corp.tags(spy, store)
+        corp.want(store, tags, "x", *((name, True) for name in corp.tag if name.startswith("多")))
+        assert PushReport(failed=1) == await tags.push()
+        assert TagCounts(pushed=10, failed=54) == _counts(store, tags)
+        assert len(spy.bodies) < 16
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_staff_gone(on_port: OnPort, store: Store) -> None:
+    """A refusal of the staff is not tried again with fewer tags."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        spy: Any = _Spy(port)
+        tags = corp.tags(spy, store)
+        with store.begin() as conn:
+            wanted = [("nobody", corp.customers[0], tag, True) for tag in corp.tag.values()]
+            tags.want(conn, corp.box.corp_id, "x", wanted)
+        assert PushReport(failed=1) == await tags.push()
+        assert TagCounts(failed=4) == _counts(store, tags)
+        assert len(spy.bodies) == 1
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_failed_wish_of_another(on_port: OnPort, store: Store) -> None:
+    """A wish that failed is not tried again because another owner withdraws the same one."""
+    corp = Tagged()
+    corp.tag["无"] = "etunknown"
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.want(store, tags, "x", ("无", True))
+        corp.want(store, tags, "y", ("无", True))
+        assert PushReport(failed=1) == await tags.push()
+        calls = len(corp.box.record.calls)
+        corp.want(store, tags, "y", ("无", False))
+        assert PushReport(pushed=1) == await tags.push()
+        assert calls == len(corp.box.record.calls)
+        assert TagCounts(failed=1) == _counts(store, tags)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_nothing_gets_through(on_port: OnPort, store: Store) -> None:
+    """Where nothing of a batch gets through, the rest is left alone."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        with store.begin() as conn:
+            people = [f"wmmany{i}" for i in range(500)]
+            tags.want(conn, corp.box.corp_id, "x", [("zhang", p, corp.tag["金"], True) for p in people])
+        corp.box.faults.add(Fault("connect_refused", "mark_tag", times=0))
+        report = await tags.push()
+        assert PushReport(later=200) == report
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
