@@ -18,6 +18,7 @@ from privdom.outbox.service import AsyncOutbox, Outbox
 from privdom.outbox.settings import OutboxSettings, Policy
 from privdom.outbox.tags import AsyncDesiredTags, DesiredTags, PushReport, TagCounts
 from privdom.outbox.units import GateReport, ItemResult, ItemState, Subject, TickReport, Unit, UnitState
+from privdom.outbox.worker import AsyncWorker, Worker, WorkReport
 
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "AsyncDesiredTags",
     "AsyncOutbox",
     "AsyncParked",
+    "AsyncWorker",
     "AuditEntry",
     "DesiredTags",
     "Gate",
@@ -49,4 +51,6 @@ __all__ = [
     "TickReport",
     "Unit",
     "UnitState",
+    "WorkReport",
+    "Worker",
 ]

@@ -28,7 +28,7 @@ from privdom.store import Store
 from privdom.wecom.client import AsyncWeCom, WeCom
 
 
-__all__ = ["AsyncOutbox", "Outbox"]
+__all__ = ["AsyncOutbox", "Outbox", "context_of"]
 
 Q = TypeVar("Q")
 
@@ -37,8 +37,8 @@ class AsyncOutbox:
     """
     Calls to WeCom that must happen once, awaited; `Outbox` is the same, blocking.
 
-    Any number of processes may work on one database. Nothing runs by itself:
-    call `tick` from a loop, a queue or cron; `next_at` says when it is worth it.
+    Any number of processes may work on one database. Nothing runs by itself: an
+    `AsyncWorker` is the loop, or call `tick` from a queue or cron; `next_at` says when it is worth it.
 
     Args:
         wecom: The client of the corp and app that calls.
@@ -231,12 +231,17 @@ class AsyncOutbox:
         return f"<AsyncOutbox of {self._ctx.corp_id} in {self._ctx.store!r}>"
 
 
+def context_of(outbox: AsyncOutbox) -> Context:
+    """Return what an outbox works with, for other parts of the engine."""
+    return outbox._ctx  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
 class Outbox(Blocking[AsyncOutbox]):
     """
     Calls to WeCom that must happen once, blocking; `AsyncOutbox` is the same, awaited.
 
-    Any number of processes may work on one database. Nothing runs by itself:
-    call `tick` from a loop, a queue or cron; `next_at` says when it is worth it.
+    Any number of processes may work on one database. Nothing runs by itself: a
+    `Worker` is the loop, or call `tick` from a queue or cron; `next_at` says when it is worth it.
 
     Args:
         wecom: The client of the corp and app that calls.
