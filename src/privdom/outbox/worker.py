@@ -233,10 +233,14 @@ def _background(core: AsyncWorker) -> Generator[None, None, None]:
 @contextmanager
 def _stopped_by(signals: Iterable[int], bell: Bell) -> Generator[None, None, None]:
     before: dict[int, object] = {}
+
+    def ring(_number: int, _frame: object) -> None:
+        bell.ring()
+
     try:
         for number in signals:
             try:
-                before[number] = signal.signal(number, lambda *_: bell.ring())
+                before[number] = signal.signal(number, ring)
             except ValueError as e:
                 msg = "signals= works in the main thread only: leave it out, and call stop() from a handler of yours"
                 raise UsageError(msg) from e
