@@ -57,14 +57,14 @@ def _batches() -> list[_Batch]:
     return [_Batch(f"staff{n}", names[i : i + _BATCH]) for n, i in enumerate(range(0, _RECIPIENTS, _BATCH))]
 
 
-def _answer(request: httpx.Request) -> httpx.Response:
+def answer(request: httpx.Request) -> httpx.Response:
     if request.url.path.endswith("gettoken"):
         return httpx.Response(200, json={"errcode": 0, "errmsg": "ok", "access_token": "t", "expires_in": 7200})
     return httpx.Response(200, json={"errcode": 0, "errmsg": "ok", "fail_list": [], "msgid": uuid.uuid4().hex})
 
 
 def _ours(url: str, batches: Sequence[_Batch]) -> float:
-    wecom = WeCom(_CORP, "secret", transport=httpx.MockTransport(_answer))
+    wecom = WeCom(_CORP, "secret", transport=httpx.MockTransport(answer))
     with wecom, Store(url) as store:
         outbox = Outbox(wecom, store)
         with store.begin():
@@ -302,7 +302,7 @@ def _by_hand(url: str, batches: Sequence[_Batch]) -> float:
     with Store(url) as store, store.begin():
         pass
     db = _Sqlite(url.removeprefix("sqlite:///")) if url.startswith("sqlite") else _Postgresql(url)
-    with httpx.Client(transport=httpx.MockTransport(_answer)) as client:
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
         start = time.perf_counter()
         for batch in batches:
             _plan_by_hand(db, batch)
