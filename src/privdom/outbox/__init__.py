@@ -10,7 +10,8 @@ The outbox: calls to WeCom that must happen once, and the tags that modules want
 
 from __future__ import annotations
 
-from privdom.outbox.gate import Gate, QuietHours, ReachCap
+from privdom.outbox.budgets import Budget, Forecast, Touch, TouchForecast
+from privdom.outbox.gate import MARKETING, SERVICE, FrequencyRule, Gate, QuietHours, ReachCap
 from privdom.outbox.kind import Kind
 from privdom.outbox.kinds import BROADCAST, CONTACT_WAY, CORP_TAG, TRANSFER, WELCOME
 from privdom.outbox.parked import AsyncParked, AuditEntry, Inspection, Parked
@@ -25,6 +26,8 @@ __all__ = [
     "BROADCAST",
     "CONTACT_WAY",
     "CORP_TAG",
+    "MARKETING",
+    "SERVICE",
     "TRANSFER",
     "WELCOME",
     "AsyncDesiredTags",
@@ -32,7 +35,10 @@ __all__ = [
     "AsyncParked",
     "AsyncWorker",
     "AuditEntry",
+    "Budget",
     "DesiredTags",
+    "Forecast",
+    "FrequencyRule",
     "Gate",
     "GateReport",
     "Inspection",
@@ -49,6 +55,8 @@ __all__ = [
     "Subject",
     "TagCounts",
     "TickReport",
+    "Touch",
+    "TouchForecast",
     "Unit",
     "UnitState",
     "WorkReport",
