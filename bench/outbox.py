@@ -17,9 +17,9 @@ import uuid
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import attrs
 import httpx
@@ -88,77 +88,66 @@ def _ours(url: str, batches: Sequence[_Batch]) -> float:
 # --- By hand.
 
 
-class _Database(Protocol):
-    """What differs between the two."""
-
-    lock_gate: str | None
-    lock_events: str | None
-    suppressed: str
-    used: str
-    insert_unit: str
-    heads: str
-    arm: str
-    load: str
-    confirm: str
-    confirm_items: str
-    event: str
-    any_due: str
-    cut_heads: str
-
-    def transaction(self, *, write: bool) -> Any: ...
-
-    def run(self, statement: str, *values: Any) -> Any: ...
-
-    def names(self, names: list[str]) -> Any: ...
-
-    def insert_ledger(self, names: list[str], unit_id: str, at: int) -> int: ...
-
-    def close(self) -> None: ...
-
-
-_COUNTS = "(state = 'planned' AND at < ? OR state IN ('sent', 'unseen', 'parked') AND at >= ? AND at < ?)"
+_LEDGER = "corp_id, step, subject, occurrence, unit_id, state, code, reach, category, at"
+_UNIT = (
+    "id, corp_id, kind, owner, category, lane, state, policy, request, fingerprint, nonce, attempt, fence, created_at, "
+    "due_at, lookups, suspect"
+)
+_MINE = "SELECT subject FROM privdom_ledger WHERE unit_id = ? AND state = 'planned'"
+_SUPPRESSED = (
+    "SELECT subject FROM privdom_suppression WHERE corp_id = ? AND category IN ('', 'marketing') "
+    f"AND subject IN ({_MINE})"
+)
+# Who has had as many as the cap allows.
+_USED = (
+    "SELECT l.subject, {count} FROM privdom_ledger l {join} WHERE l.corp_id = ? "
+    f"AND l.subject IN ({_MINE}) "
+    "AND l.at >= ? AND l.reach AND l.state IN ('sent', 'unseen', 'parked', 'dropped', 'planned') "
+    "AND l.unit_id IS DISTINCT FROM ? GROUP BY l.subject HAVING {count} >= ?"
+)
+_USED_AT_PLAN = _USED.format(
+    count="sum(CASE WHEN l.state <> 'planned' AND l.at >= {start} OR l.state = 'planned' AND l.at < {end} THEN 1 END)",
+    join="",
+)
+_USED_AT_ARM = _USED.format(
+    count=(
+        "sum(CASE WHEN l.state <> 'planned' AND l.at >= {start} "
+        "OR l.state = 'planned' AND (u.state IN ('calling', 'uncertain') OR u.suspect) THEN 1 END)"
+    ),
+    join="LEFT JOIN privdom_unit u ON u.id = l.unit_id AND l.state = 'planned'",
+)
+_INSERT_UNIT = f"INSERT INTO privdom_unit ({_UNIT}) VALUES ({', '.join('?' * 17)})"
+_ANY_LOST = (
+    "SELECT EXISTS (SELECT 1 FROM privdom_unit WHERE corp_id = ? AND due_at <= ? AND kind = 'broadcast' "
+    "AND state IN ('calling', 'uncertain', 'confirmed'))"
+)
 _HEAD = """
-    FROM privdom_unit u WHERE u.corp_id = ? AND u.state = 'ready' AND u.kind = 'broadcast' AND NOT EXISTS (
-        SELECT 1 FROM privdom_unit o WHERE o.corp_id = u.corp_id AND o.lane = u.lane AND o.seq <> u.seq AND (
-            o.state IN ('calling', 'uncertain') OR o.state = 'ready' AND
+    FROM privdom_unit u WHERE u.corp_id = ? AND u.state = 'ready' AND u.kind = 'broadcast' AND u.due_at <= ?
+    AND NOT EXISTS (
+        SELECT 1 FROM privdom_unit o WHERE o.corp_id = u.corp_id AND o.lane = u.lane AND o.seq <> u.seq
+        AND o.state IN ('ready', 'calling', 'uncertain') AND (o.state <> 'ready' OR
             (CASE WHEN o.attempt > 0 THEN 0 ELSE 1 END, o.due_at, o.seq)
             < (CASE WHEN u.attempt > 0 THEN 0 ELSE 1 END, u.due_at, u.seq)))"""
-_LEDGER = "corp_id, step, subject, occurrence, unit_id, state, code, reach, at"
-_UNIT = (
-    "id, corp_id, kind, owner, lane, state, policy, request, fingerprint, nonce, attempt, fence, created_at, due_at, "
-    "lookups, suspect"
+_HEADS = f"SELECT u.id {_HEAD} ORDER BY u.due_at, u.seq LIMIT {_IN_FLIGHT}"
+_FREE = f"SELECT u.id {_HEAD} AND u.id IN ({', '.join('?' * _IN_FLIGHT)}) ORDER BY u.due_at, u.seq"
+_FIRST_AT = "SELECT at FROM privdom_ledger WHERE unit_id = ? AND state = 'planned' LIMIT 1"
+_ARM = (
+    "UPDATE privdom_unit SET state = 'calling', fence = fence + 1, attempt = attempt + 1, worker = 'w', "
+    "armed_at = ?, due_at = ?, absent_seen = NULL, lookups = 0, reason = NULL "
+    "WHERE id = ? AND state = 'ready' RETURNING id, request, fence, owner"
 )
+_CONFIRM = (
+    "UPDATE privdom_unit SET state = 'confirmed', remote_id = ?, answer = ?, reason = NULL, settled_at = ?, "
+    "due_at = NULL WHERE id = ? AND fence = ? AND state = 'calling'"
+)
+_CONFIRM_ITEMS = (
+    "UPDATE privdom_ledger SET state = 'sent', code = NULL, at = ? "
+    "WHERE unit_id = ? AND state NOT IN ('capped', 'suppressed')"
+)
+_EVENT = "INSERT INTO privdom_event (corp_id, kind, data) VALUES (?, 'unit_settled', ?)"
 
 
 class _Sqlite:
-    lock_gate = lock_events = None
-    suppressed = (
-        "SELECT subject FROM privdom_suppression WHERE corp_id = ? AND subject IN (SELECT value FROM json_each(?))"
-    )
-    used = (
-        "SELECT subject, count(*) FROM privdom_ledger WHERE corp_id = ? AND reach "
-        f"AND subject IN (SELECT value FROM json_each(?)) AND {_COUNTS} GROUP BY subject"
-    )
-    insert_unit = f"INSERT INTO privdom_unit ({_UNIT}) VALUES ({', '.join('?' * 16)})"
-    heads = f"SELECT u.id {_HEAD} AND u.due_at <= ? ORDER BY u.due_at, u.seq LIMIT {_IN_FLIGHT}"
-    cut_heads = f"SELECT u.id {_HEAD} AND u.id IN (SELECT value FROM json_each(?)) ORDER BY u.due_at, u.seq"
-    arm = (
-        "UPDATE privdom_unit SET state = 'calling', fence = fence + 1, attempt = attempt + 1, worker = 'w', "
-        "armed_at = ?, due_at = ?, absent_seen = NULL, lookups = 0, reason = NULL "
-        "WHERE id IN (SELECT value FROM json_each(?)) AND state = 'ready' RETURNING id, request, fence, owner"
-    )
-    load = ""
-    confirm = (
-        "UPDATE privdom_unit SET state = 'confirmed', remote_id = ?, answer = ?, reason = NULL, settled_at = ?, "
-        "due_at = NULL WHERE id = ? AND fence = ? AND state = 'calling'"
-    )
-    confirm_items = "UPDATE privdom_ledger SET state = 'sent', code = NULL, at = ? WHERE unit_id = ?"
-    event = "INSERT INTO privdom_event (corp_id, kind, data) VALUES (?, 'unit_settled', ?)"
-    any_due = (
-        "SELECT EXISTS (SELECT 1 FROM privdom_unit WHERE corp_id = ? AND due_at <= ? AND kind = 'broadcast' "
-        "AND state IN ('calling', 'uncertain', 'confirmed'))"
-    )
-
     def __init__(self, path: str) -> None:
         self._conn = sqlite3.connect(path)
         _set_up(self._conn, None)
@@ -171,13 +160,15 @@ class _Sqlite:
         self._conn.execute("COMMIT")
 
     def run(self, statement: str, *values: Any) -> Any:
-        return self._conn.execute(statement, values)
+        return self._conn.execute(statement.replace("IS DISTINCT FROM", "IS NOT"), values)
 
-    def names(self, names: list[str]) -> str:
-        return dumps(names).decode()
+    def lock(self, what: str) -> None:
+        """Do nothing: there is only one writer anyway."""
 
     def insert_ledger(self, names: list[str], unit_id: str, at: int) -> int:
-        statement = f"INSERT INTO privdom_ledger ({_LEDGER}) VALUES (?, ?, ?, '', ?, 'planned', NULL, 1, ?)"
+        statement = (
+            f"INSERT INTO privdom_ledger ({_LEDGER}) VALUES (?, ?, ?, '', ?, 'planned', NULL, 1, 'marketing', ?)"
+        )
         rows = [(_CORP, _STEP, name, unit_id, at) for name in names]
         return self._conn.executemany(f"{statement} ON CONFLICT DO NOTHING", rows).rowcount
 
@@ -185,24 +176,7 @@ class _Sqlite:
         self._conn.close()
 
 
-def _for_psycopg(statement: str) -> str:
-    return statement.replace("IN (SELECT value FROM json_each(?))", "= ANY(?)").replace("?", "%s")
-
-
 class _Postgresql:
-    lock_gate = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-    lock_events = "SELECT pg_advisory_xact_lock(1886546294, hashtext(%s))"
-    suppressed = _for_psycopg(_Sqlite.suppressed)
-    used = _for_psycopg(_Sqlite.used)
-    insert_unit = _for_psycopg(_Sqlite.insert_unit)
-    heads = _for_psycopg(_Sqlite.heads)
-    cut_heads = _for_psycopg(_Sqlite.cut_heads) + " FOR UPDATE OF u SKIP LOCKED"
-    arm = _for_psycopg(_Sqlite.arm)
-    confirm = _for_psycopg(_Sqlite.confirm)
-    confirm_items = _for_psycopg(_Sqlite.confirm_items)
-    event = _for_psycopg(_Sqlite.event)
-    any_due = _for_psycopg(_Sqlite.any_due)
-
     def __init__(self, url: str) -> None:
         self._conn = psycopg.connect(url)
 
@@ -212,15 +186,15 @@ class _Postgresql:
             yield
 
     def run(self, statement: str, *values: Any) -> Any:
-        return self._conn.execute(statement.encode(), values)
+        return self._conn.execute(statement.replace("?", "%s").encode(), values)
 
-    def names(self, names: list[str]) -> list[str]:
-        return names
+    def lock(self, what: str) -> None:
+        self._conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [what])
 
     def insert_ledger(self, names: list[str], unit_id: str, at: int) -> int:
         statement = (
-            f"INSERT INTO privdom_ledger ({_LEDGER}) SELECT %s, %s, subject, '', %s, 'planned', NULL, true, %s "
-            "FROM unnest(%s::text[]) AS subject ON CONFLICT DO NOTHING"
+            f"INSERT INTO privdom_ledger ({_LEDGER}) SELECT %s, %s, subject, '', %s, 'planned', NULL, true, "
+            "'marketing', %s FROM unnest(%s::text[]) AS subject ON CONFLICT DO NOTHING"
         )
         return self._conn.execute(statement.encode(), (_CORP, _STEP, unit_id, at, names)).rowcount
 
@@ -228,52 +202,68 @@ class _Postgresql:
         self._conn.close()
 
 
+_Database: TypeAlias = _Sqlite | _Postgresql
+
+
 def _micros(at: datetime) -> int:
     return int(at.timestamp() * 1_000_000)
 
 
-def _plan_by_hand(db: Any, batch: _Batch) -> None:
+def _window(now: datetime) -> tuple[int, int]:
+    start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return _micros(start), _micros(start + timedelta(days=31))
+
+
+def _held_back(db: _Database, unit_id: str, used: str, now: datetime) -> set[str]:
+    """Ask the gate who must not get this message."""
+    start, end = _window(now)
+    held = {row[0] for row in db.run(_SUPPRESSED, _CORP, unit_id)}
+    query = used.format(start=start, end=end)
+    held.update(row[0] for row in db.run(query, _CORP, unit_id, start - 3_600_000_000, unit_id, _CAP))
+    return held
+
+
+def _plan_by_hand(db: _Database, batch: _Batch) -> None:
     now = datetime.now(UTC)
     at = _micros(now)
-    start = _micros(now.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
-    end = start + 31 * 86_400_000_000
     assert len(set(batch.customers)) == len(batch.customers)
     assert all(name.startswith(("wm", "wo")) for name in batch.customers)
     unit_id = uuid.uuid4().hex
     nonce = hashlib.sha256(f"{_CORP}/{unit_id}".encode()).hexdigest()[:10]
     with db.transaction(write=True):
-        if db.lock_gate:
-            db.run(db.lock_gate, f"privdom outbox gate {_CORP}")
-        names = db.names(batch.customers)
-        silenced = {row[0] for row in db.run(db.suppressed, _CORP, names)}
-        used = {row[0]: row[1] for row in db.run(db.used, _CORP, names, end, start, end)}
-        allowed = [name for name in batch.customers if name not in silenced and used.get(name, 0) < _CAP]
-        assert db.insert_ledger(sorted(allowed), unit_id, at) == len(allowed)
+        db.lock(f"privdom outbox gate {_CORP}")
+        assert db.insert_ledger(sorted(batch.customers), unit_id, at) == len(batch.customers)
+        held = _held_back(db, unit_id, _USED_AT_PLAN, now)
         request = {
             "text": {"content": _TEXT},
             "attachments": [{"msgtype": "link", "link": {"title": _TITLE, "url": f"{_URL}&pd={nonce}"}}],
             "chat_type": "single",
-            "external_userid": allowed,
+            "external_userid": [name for name in batch.customers if name not in held],
             "sender": batch.sender,
         }
         fingerprint = hashlib.sha256(f"{_TEXT}{_TITLE}{_URL}{batch.sender}".encode()).hexdigest()
-        body = dumps(request).decode()
         lane = f"message:{batch.sender}"
-        values = [unit_id, _CORP, "broadcast", _OWNER, lane, "ready", "park", body, fingerprint, nonce, 0, 0, at, at, 0]
-        db.run(db.insert_unit, *values, False)
+        values = [unit_id, _CORP, "broadcast", _OWNER, "marketing", lane, "ready", "park", dumps(request).decode()]
+        db.run(_INSERT_UNIT, *values, fingerprint, nonce, 0, 0, at, at, 0, False)
 
 
-def _tick_by_hand(db: Any, client: httpx.Client) -> bool:
-    now = _micros(datetime.now(UTC))
+def _tick_by_hand(db: _Database, client: httpx.Client) -> bool:
+    now = datetime.now(UTC)
+    at = _micros(now)
     with db.transaction(write=False):
-        db.run(db.any_due, _CORP, now).fetchone()
+        db.run(_ANY_LOST, _CORP, at).fetchone()
     with db.transaction(write=False):
-        ids = [row[0] for row in db.run(db.heads, _CORP, now)]
+        ids = [row[0] for row in db.run(_HEADS, _CORP, at)]
     if not ids:
         return False
+    armed: list[tuple[str, str, int, str]] = []
     with db.transaction(write=True):
-        free = [row[0] for row in db.run(db.cut_heads, _CORP, db.names(ids))]
-        armed = db.run(db.arm, now, now + 105_000_000, db.names(free)).fetchall()
+        db.lock(f"privdom outbox gate {_CORP}")
+        padded = [*ids, *[""] * (_IN_FLIGHT - len(ids))]
+        for (unit_id,) in db.run(_FREE, _CORP, at, *padded).fetchall():
+            assert not _held_back(db, unit_id, _USED_AT_ARM, now)
+            assert db.run(_FIRST_AT, unit_id).fetchone()[0] > at - 3_600_000_000
+            armed += db.run(_ARM, at, at + 105_000_000, unit_id).fetchall()
     answers = [
         client.post(
             "https://qyapi.weixin.qq.com/cgi-bin/externalcontact/add_msg_template?access_token=t",
@@ -282,18 +272,17 @@ def _tick_by_hand(db: Any, client: httpx.Client) -> bool:
         ).json()
         for _, request, _, _ in armed
     ]
-    now = _micros(datetime.now(UTC))
+    at = _micros(datetime.now(UTC))
     with db.transaction(write=True):
         settled: list[str] = []
         for (unit_id, _, fence, owner), answer in zip(armed, answers, strict=True):
             kept = dumps({"msgid": answer["msgid"]}).decode()
-            if db.run(db.confirm, answer["msgid"], kept, now, unit_id, fence).rowcount == 1:
-                db.run(db.confirm_items, now, unit_id)
-                settled.append(dumps({"unit_id": unit_id, "owner": owner, "state": "confirmed", "at": now}).decode())
-        if db.lock_events:
-            db.run(db.lock_events, _CORP)
+            if db.run(_CONFIRM, answer["msgid"], kept, at, unit_id, fence).rowcount == 1:
+                db.run(_CONFIRM_ITEMS, at, unit_id)
+                settled.append(dumps({"unit_id": unit_id, "owner": owner, "state": "confirmed", "at": at}).decode())
+        db.lock(f"privdom events {_CORP}")
         for data in settled:
-            db.run(db.event, _CORP, data)
+            db.run(_EVENT, _CORP, data)
     return True
 
 

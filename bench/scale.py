@@ -57,23 +57,31 @@ _CUSTOMER = {"sqlite": "printf('wm%010d', i)", "postgresql": "'wm' || lpad(i::te
 _IS_DUE = "i % ({n} / {due}) = 0"
 _FILL = (
     # Due in an hour, or on one of the 30 days after tomorrow.
-    "INSERT INTO privdom_journey_step (corp_id, journey_id, step_id, external_userid, occurrence, rotation, version, "
-    "staff_userid, due_at, window_end, state, reason, unit_id, at) {series} SELECT '{corp}', 'welcome', 'hello', "
-    "{customer}, 0, 0, 1, CASE WHEN {is_due} THEN 'staff' || CAST(i / ({n} / {due}) % {staff} AS TEXT) "
-    "ELSE 'other' || CAST(i % 500 AS TEXT) END, {due_at}, {due_at} + {day}, 'waiting', '', NULL, {now} FROM s",
-    "INSERT INTO privdom_journey_enrolment (corp_id, journey_id, external_userid, rotation, version, staff_userid, "
-    "occurrence, enrolled_at, ends_at, state, reason, at) {series} SELECT '{corp}', 'welcome', {customer}, 0, 1, "
-    "CASE WHEN {is_due} THEN 'staff' || CAST(i / ({n} / {due}) % {staff} AS TEXT) "
-    "ELSE 'other' || CAST(i % 500 AS TEXT) END, 0, {now}, {due_at} + 41 * {day}, 'active', '', {now} FROM s",
+    (
+        "INSERT INTO privdom_journey_step (corp_id, journey_id, step_id, external_userid, occurrence, rotation, version, "
+        "staff_userid, due_at, window_end, state, reason, unit_id, at) {series} SELECT '{corp}', 'welcome', 'hello', "
+        "{customer}, 0, 0, 1, CASE WHEN {is_due} THEN 'staff' || CAST(i / ({n} / {due}) % {staff} AS TEXT) "
+        "ELSE 'other' || CAST(i % 500 AS TEXT) END, {due_at}, {due_at} + {day}, 'waiting', '', NULL, {now} FROM s"
+    ),
+    (
+        "INSERT INTO privdom_journey_enrolment (corp_id, journey_id, external_userid, rotation, version, staff_userid, "
+        "occurrence, enrolled_at, ends_at, state, reason, at) {series} SELECT '{corp}', 'welcome', {customer}, 0, 1, "
+        "CASE WHEN {is_due} THEN 'staff' || CAST(i / ({n} / {due}) % {staff} AS TEXT) "
+        "ELSE 'other' || CAST(i % 500 AS TEXT) END, 0, {now}, {due_at} + 41 * {day}, 'active', '', {now} FROM s"
+    ),
     # One message each in the days before.
-    "INSERT INTO privdom_ledger (corp_id, step, subject, occurrence, unit_id, state, code, reach, at) {series} "
-    "SELECT '{corp}', 'before', {customer}, '', 'u' || CAST(i / 1000 AS TEXT), 'sent', NULL, {true}, "
-    "{now} - i % 20 * {day} FROM s",
+    (
+        "INSERT INTO privdom_ledger (corp_id, step, subject, occurrence, unit_id, state, code, reach, at) {series} "
+        "SELECT '{corp}', 'before', {customer}, '', 'u' || CAST(i / 1000 AS TEXT), 'sent', NULL, {true}, "
+        "{now} - i % 20 * {day} FROM s"
+    ),
     "INSERT INTO privdom_event (corp_id, kind, data) {series} SELECT '{corp}', 'journey_entered', '{{}}' FROM s",
-    "INSERT INTO privdom_unit (id, corp_id, kind, owner, lane, state, policy, request, fingerprint, nonce, attempt, "
-    "fence, created_at, lookups, suspect, remote_id, settled_at) {units} SELECT 'u' || CAST(i AS TEXT), '{corp}', "
-    "'broadcast', 'sop', 'message:other' || CAST(i % 500 AS TEXT), 'confirmed', 'park', '{{}}', "
-    "CAST(i AS TEXT), '', 1, 1, {now}, 0, {false}, CAST(i AS TEXT), {now} FROM s",
+    (
+        "INSERT INTO privdom_unit (id, corp_id, kind, owner, lane, state, policy, request, fingerprint, nonce, attempt, "
+        "fence, created_at, lookups, suspect, remote_id, settled_at) {units} SELECT 'u' || CAST(i AS TEXT), '{corp}', "
+        "'broadcast', 'sop', 'message:other' || CAST(i % 500 AS TEXT), 'confirmed', 'park', '{{}}', "
+        "CAST(i AS TEXT), '', 1, 1, {now}, 0, {false}, CAST(i AS TEXT), {now} FROM s"
+    ),
     "INSERT INTO privdom_event_cursor (corp_id, consumer, seq) SELECT '{corp}', 'sop', 0",
 )
 
