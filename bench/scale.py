@@ -71,15 +71,15 @@ _FILL = (
     ),
     # One message each in the days before.
     (
-        "INSERT INTO privdom_ledger (corp_id, step, subject, occurrence, unit_id, state, code, reach, at) {series} "
-        "SELECT '{corp}', 'before', {customer}, '', 'u' || CAST(i / 1000 AS TEXT), 'sent', NULL, {true}, "
-        "{now} - i % 20 * {day} FROM s"
+        "INSERT INTO privdom_ledger (corp_id, step, subject, occurrence, unit_id, state, code, reach, category, at) {series} "
+        "SELECT '{corp}', 'before', {customer}, '', 'u' || CAST(i / 1000 AS TEXT), 'sent', NULL, {true}, 'marketing', "
+        "{now} - i / ({n} / {due}) % 20 * {day} FROM s"
     ),
     "INSERT INTO privdom_event (corp_id, kind, data) {series} SELECT '{corp}', 'journey_entered', '{{}}' FROM s",
     (
-        "INSERT INTO privdom_unit (id, corp_id, kind, owner, lane, state, policy, request, fingerprint, nonce, attempt, "
+        "INSERT INTO privdom_unit (id, corp_id, kind, owner, category, lane, state, policy, request, fingerprint, nonce, attempt, "
         "fence, created_at, lookups, suspect, remote_id, settled_at) {units} SELECT 'u' || CAST(i AS TEXT), '{corp}', "
-        "'broadcast', 'sop', 'message:other' || CAST(i % 500 AS TEXT), 'confirmed', 'park', '{{}}', "
+        "'broadcast', 'sop', 'marketing', 'message:other' || CAST(i % 500 AS TEXT), 'confirmed', 'park', '{{}}', "
         "CAST(i AS TEXT), '', 1, 1, {now}, 0, {false}, CAST(i AS TEXT), {now} FROM s"
     ),
     "INSERT INTO privdom_event_cursor (corp_id, consumer, seq) SELECT '{corp}', 'sop', 0",
@@ -121,11 +121,16 @@ def fill(conn: Connection, enrolled: int) -> None:
         )
 
 
-def cost(url: str, enrolled: int) -> Counter[str]:
-    """Return what each statement of a tick costs with so many *enrolled*, in pages or in steps."""
+def cost(url: str, enrolled: int, *, analysed: bool = True) -> Counter[str]:
+    """
+    Return what each statement of a tick costs with so many *enrolled*, in pages or in steps.
+
+    *analysed* is whether somebody had SQLite count its rows with ANALYZE, which it
+    does not do by itself; PostgreSQL does.
+    """
     clock = _Clock()
     with WeCom(_CORP, "secret", transport=httpx.MockTransport(answer), clock=clock) as wecom:
-        _fill(url, wecom, enrolled)
+        _fill(url, wecom, enrolled, analysed=analysed)
         meter = _Steps(url) if url.startswith("sqlite") else _Pages(url)
         with Store(meter.engine) as store:
             outbox = Outbox(wecom, store)
@@ -149,7 +154,7 @@ def cost(url: str, enrolled: int) -> Counter[str]:
         return meter.counts
 
 
-def _fill(url: str, wecom: WeCom, enrolled: int) -> None:
+def _fill(url: str, wecom: WeCom, enrolled: int, *, analysed: bool) -> None:
     with Store(url) as store:
         Journeys(wecom, store, Outbox(wecom, store)).save(_JOURNEY)
     engine = make_engine(url)
@@ -160,8 +165,10 @@ def _fill(url: str, wecom: WeCom, enrolled: int) -> None:
         fill(conn, enrolled)
         conn.commit()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-        # As the databases would do by themselves sooner or later.
-        conn.exec_driver_sql("ANALYZE" if conn.dialect.name == "sqlite" else "VACUUM ANALYZE")
+        if conn.dialect.name == "postgresql":
+            conn.exec_driver_sql("VACUUM ANALYZE")
+        elif analysed:
+            conn.exec_driver_sql("ANALYZE")
     engine.dispose()
 
 

@@ -249,7 +249,10 @@ class AsyncOutbox:
         """Return the earliest moment at which `tick` has something to do, None if never; it may be past."""
         ctx = self._ctx
         waiting = select(func.min(unit.c.due_at)).where(
-            unit.c.corp_id == ctx.corp_id, unit.c.state != UnitState.READY, unit.c.kind.in_(list(ctx.kinds))
+            unit.c.corp_id == ctx.corp_id,
+            unit.c.due_at.is_not(None),
+            unit.c.state != UnitState.READY,
+            unit.c.kind.in_(list(ctx.kinds)),
         )
         moments = [conn.scalar(waiting)]
         for reaches in (False, True):
