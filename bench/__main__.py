@@ -1,4 +1,8 @@
-"""``python -m bench``: measure everything, print a table, write bench-result.json, fail where a limit is passed."""
+"""
+``python -m bench``: measure, print a table, write bench-result.json, fail where a limit is passed.
+
+All but ``scale``, which takes many minutes: ``python -m bench scale``.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +21,16 @@ import privdom
 from bench.harness import Figure, table
 
 
-MODULES = ("decode", "callback", "importtime", "tags")
+MODULES = ("decode", "callback", "importtime", "outbox", "tags")
+LONG = ("scale",)
 RESULT = Path("bench-result.json")
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("modules", nargs="*", metavar="module", help=f"of {', '.join(MODULES)}; all by default")
+    parser.add_argument("modules", nargs="*", metavar="module", help=f"of {', '.join(MODULES + LONG)}")
     chosen = parser.parse_args(argv).modules or MODULES
-    if unknown := set(chosen) - set(MODULES):
+    if unknown := set(chosen) - set(MODULES + LONG):
         parser.error(f"no such module: {', '.join(sorted(unknown))}")
 
     figures: list[Figure] = []

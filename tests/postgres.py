@@ -43,7 +43,7 @@ def postgresql_server() -> Iterator[str]:
 
 @contextlib.contextmanager
 def running_server() -> Generator[str | None, None, None]:
-    """Give the URL of a server while it runs, None where there is none to run."""
+    """Yield the URL of a server that runs as long as the block, None if there is no PostgreSQL."""
     given = os.environ.get("PRIVDOM_TEST_PG")
     binaries = _binaries()
     if given:
@@ -55,20 +55,26 @@ def running_server() -> Generator[str | None, None, None]:
             yield url
 
 
+@contextlib.contextmanager
+def new_database(server: str) -> Generator[str, None, None]:
+    """Yield the URL of a fresh database on *server*."""
+    import psycopg
+
+    name = f"privdom_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+        yield f"{server}/{name}"
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a fresh database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/privdom.db"
         return
-    import psycopg
-
-    server = request.getfixturevalue("postgresql_server")
-    name = f"privdom_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
-        yield f"{server}/{name}"
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with new_database(request.getfixturevalue("postgresql_server")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -9,18 +9,21 @@ in the caller's own thread, without an event loop.
 
 from __future__ import annotations
 
+import atexit
 import inspect
 import os
 import threading
 import time
+import weakref
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
 from contextvars import Context, copy_context
 from datetime import UTC, datetime
-from functools import wraps
+from functools import partial, wraps
 from itertools import islice
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
@@ -32,6 +35,7 @@ import httpx
 
 __all__ = [
     "AsyncPort",
+    "Bell",
     "Blocking",
     "BlockingPort",
     "Clock",
@@ -41,6 +45,7 @@ __all__ = [
     "blocking",
     "blocking_iter",
     "core_of",
+    "in_thread",
     "maybe_await",
     "run",
 ]
@@ -79,6 +84,23 @@ class SystemClock:
         return "SystemClock()"
 
 
+class Bell(Protocol):
+    """Ends a wait early. Once rung it stays so, and may be rung from any thread, task or signal handler."""
+
+    @property
+    def rung(self) -> bool:
+        """Whether it was rung."""
+        ...
+
+    def ring(self) -> None:
+        """Wake whoever waits, and let nobody wait any more."""
+        ...
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait in real time until it is rung, at most *seconds*; return whether it was."""
+        ...
+
+
 class Port(Protocol):
     """What the core may wait for."""
 
@@ -104,6 +126,10 @@ class Port(Protocol):
 
     def slots(self, n: int) -> AbstractAsyncContextManager[object]:
         """Return a gate that lets *n* tasks or threads of this process in at a time."""
+        ...
+
+    def bell(self) -> Bell:
+        """Return a new bell."""
         ...
 
     def map(self, fn: Callable[[A], Coroutine[Any, Any, R]], items: Iterable[A], limit: int) -> AsyncGenerator[R, None]:
@@ -133,6 +159,50 @@ async def maybe_await(value: Awaitable[R] | R) -> R:
     if inspect.isawaitable(value):
         return await value
     return value
+
+
+class _TaskBell:
+    """A bell for the tasks of any event loop."""
+
+    def __init__(self) -> None:
+        self._rung = False
+        # Each wakes one waiter. Read and changed in single steps, so that no lock is needed: a signal handler would
+        # wait for ever for one that the code it has interrupted holds.
+        self._wakers: list[Callable[[], object]] = []
+
+    @property
+    def rung(self) -> bool:
+        return self._rung
+
+    def ring(self) -> None:
+        self._rung = True
+        for wake in tuple(self._wakers):
+            # Its event loop has ended meanwhile.
+            with suppress(RuntimeError):
+                wake()
+
+    async def wait(self, seconds: float) -> bool:
+        event = anyio.Event()
+        wake = partial(_from_anywhere(), event.set)
+        self._wakers.append(wake)
+        try:
+            with anyio.move_on_after(seconds):
+                # Only now: who rings from here on finds the waker.
+                if not self._rung:
+                    await event.wait()
+        finally:
+            self._wakers.remove(wake)
+        return self._rung
+
+
+def _from_anywhere() -> Callable[[Callable[[], object]], object]:
+    """Return the function by which other threads and signal handlers have the running event loop call something."""
+    token: Any = anyio.lowlevel.current_token()
+    loop = getattr(token, "native_token", token)
+    soon: Callable[[Callable[[], object]], object] = (
+        loop.call_soon_threadsafe if hasattr(loop, "call_soon_threadsafe") else loop.run_sync_soon
+    )
+    return soon
 
 
 class AsyncPort:
@@ -203,6 +273,9 @@ class AsyncPort:
 
     def slots(self, n: int) -> AbstractAsyncContextManager[object]:
         return anyio.Semaphore(n)
+
+    def bell(self) -> Bell:
+        return _TaskBell()
 
     async def map(
         self, fn: Callable[[A], Coroutine[Any, Any, R]], items: Iterable[A], limit: int
@@ -287,6 +360,30 @@ class Mutex:
         self._lock.release()
 
 
+class _ThreadBell:
+    """A bell for threads, in a queue that a signal handler may write to; an Event could wait for itself there."""
+
+    def __init__(self) -> None:
+        self._rung = False
+        self._strokes: SimpleQueue[None] = SimpleQueue()
+
+    @property
+    def rung(self) -> bool:
+        return self._rung
+
+    def ring(self) -> None:
+        self._rung = True
+        self._strokes.put(None)
+
+    async def wait(self, seconds: float) -> bool:
+        if not self._rung:
+            with suppress(Empty):
+                self._strokes.get(timeout=max(seconds, 0))
+                # One stroke wakes one waiter, who wakes the next.
+                self._strokes.put(None)
+        return self._rung
+
+
 class BlockingPort:
     """Looks async, never suspends."""
 
@@ -339,6 +436,9 @@ class BlockingPort:
 
     def slots(self, n: int) -> AbstractAsyncContextManager[object]:
         return _ThreadSlots(n)
+
+    def bell(self) -> Bell:
+        return _ThreadBell()
 
     async def map(
         self, fn: Callable[[A], Coroutine[Any, Any, R]], items: Iterable[A], limit: int
@@ -408,6 +508,57 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
     name = getattr(coro, "__qualname__", "this coroutine")
     msg = f"{name} awaited something other than its port, so it cannot run without an event loop"
     raise RuntimeError(msg)
+
+
+class _Thread:
+    """A thread that ends when it is told to, or when the interpreter does."""
+
+    def __init__(self, work: Callable[[], object], stop: Callable[[], None], name: str) -> None:
+        self.failure: BaseException | None = None
+        self._work = work
+        self._stop = stop
+        self._pid = os.getpid()
+        # Threads start with an empty context, but the caller's request ids and loggers live there.
+        self._thread = threading.Thread(target=copy_context().run, args=(self._run,), name=name, daemon=True)
+        # atexit would be too late: by then ThreadPoolExecutor takes nothing in any more, in the middle of the work. So
+        # this is how concurrent.futures itself hears of the end.
+        at_exit = getattr(threading, "_register_atexit", atexit.register)
+        at_exit(partial(_end, weakref.ref(self)))
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as e:  # noqa: BLE001 - raised again in the caller's thread
+            self.failure = e
+
+    def end(self) -> None:
+        # After a fork the thread is the parent's.
+        if self._pid == os.getpid():
+            self._stop()
+            self._thread.join()
+
+
+def _end(thread: weakref.ref[_Thread]) -> None:
+    if (alive := thread()) is not None:
+        alive.end()
+
+
+@contextmanager
+def in_thread(work: Callable[[], object], stop: Callable[[], None], name: str) -> Generator[None, None, None]:
+    """
+    Do *work* in a thread beside the block; at its end call *stop*, wait for the thread, and raise what it raised.
+
+    Where the interpreter ends inside the block, *stop* is called and the thread
+    waited for while it can still start threads of its own.
+    """
+    thread = _Thread(work, stop, name)
+    try:
+        yield
+    finally:
+        thread.end()
+    if thread.failure is not None:
+        raise thread.failure
 
 
 class Blocking(Generic[C]):

@@ -10,6 +10,7 @@ import pytest
 
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from privdom.errors import UsageError
 from privdom.events import (
@@ -30,6 +31,7 @@ from privdom.events import (
     UnknownDomainEvent,
     WaveFinished,
 )
+from privdom.events.log import cursor_table, event_table
 from privdom.events.types import dump, load
 from privdom.store import Store
 
@@ -234,3 +236,22 @@ def test_any_values_survive(event: DomainEvent) -> None:
 def test_the_repr_says_where_the_events_are(store: Store) -> None:
     """It names the store."""
     assert repr(EventLog(store)).startswith(f"<EventLog in <Store {store.dialect}")
+
+
+def test_what_a_consumer_does_not_want_is_passed_once(store: Store) -> None:
+    """Where nothing wanted is left, the cursor moves to the end of the corp's events; what comes later is seen."""
+    log = EventLog(store)
+    with store.begin() as conn:
+        log.append(conn, CORP, *EVENTS[:3])
+        log.append(conn, "ww2", WaveFinished("other", 1))
+    wanted = {"kinds": ["wave_finished"]}
+
+    assert [] == waiting(store, "crm", **wanted)
+    with store.read() as conn:
+        newest = conn.scalar(select(func.max(event_table.c.seq)).where(event_table.c.corp_id == CORP))
+        assert newest == conn.scalar(select(cursor_table.c.seq).where(cursor_table.c.consumer == "crm"))
+    with store.begin() as conn:
+        log.append(conn, CORP, WaveFinished("m1", 3), *EVENTS[:2])
+    assert [WaveFinished("m1", 3)] == waiting(store, "crm", **wanted)
+    # It was not acted upon yet, so it is seen again.
+    assert [WaveFinished("m1", 3)] == waiting(store, "crm", **wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import inspect
+import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from privdom._port import (
     blocking,
     blocking_iter,
     core_of,
+    in_thread,
     maybe_await,
     run,
 )
@@ -216,6 +218,127 @@ def test_offload_returns_what_the_function_returns(on_port: OnPort) -> None:
         return await port.offload(threading.get_ident) == here
 
     assert (on_port.kind == "blocking") == on_port(scenario)
+
+
+def test_a_bell_that_nobody_rings_lets_the_time_pass(on_port: OnPort) -> None:
+    """Waiting for a bell ends after the seconds given, and says that it was not rung."""
+
+    async def scenario(port: Port) -> tuple[bool, bool]:
+        bell = port.bell()
+        return await bell.wait(0.001), bell.rung
+
+    assert (False, False) == on_port(scenario)
+
+
+def test_a_bell_stays_rung(on_port: OnPort) -> None:
+    """Rung before anybody waits, and more than once, it ends every wait at once."""
+
+    async def scenario(port: Port) -> list[bool]:
+        bell = port.bell()
+        bell.ring()
+        bell.ring()
+        return [bell.rung, await bell.wait(60), await bell.wait(60)]
+
+    assert [True, True, True] == on_port(scenario)
+
+
+def test_a_bell_is_heard_from_another_thread_by_all_who_wait(on_port: OnPort) -> None:
+    """A thread that knows nothing of the event loop wakes all waiters, long before their time is over."""
+
+    async def scenario(port: Port) -> list[bool]:
+        bell = port.bell()
+        waiting = threading.Semaphore(0)
+        ringer = threading.Thread(target=lambda: [waiting.acquire() for _ in range(3)] and bell.ring())
+        ringer.start()
+
+        async def wait(_: int) -> bool:
+            waiting.release()
+            return await bell.wait(60)
+
+        heard = [h async for h in port.map(wait, range(3), 3)]
+        ringer.join(60)
+        return heard
+
+    assert [True, True, True] == on_port(scenario)
+
+
+def test_a_bell_is_heard_from_a_signal_handler(on_port: OnPort) -> None:
+    """A handler that interrupts the wait itself may ring."""
+
+    async def scenario(port: Port) -> bool:
+        bell = port.bell()
+        before = signal.signal(signal.SIGALRM, lambda *_: bell.ring())
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            return await bell.wait(60)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+
+    assert on_port(scenario)
+
+
+def test_a_bell_may_be_rung_when_its_waiters_are_gone() -> None:
+    """Ringing is harmless after a waiter was cancelled, and after the event loop has ended."""
+    bell = AsyncPort().bell()
+
+    async def give_up() -> None:
+        with anyio.move_on_after(0.001):
+            await bell.wait(60)
+
+    anyio.run(give_up)
+    bell.ring()
+
+    assert anyio.run(bell.wait, 60)
+
+
+def test_work_in_a_thread_ends_with_its_block() -> None:
+    """The block goes on beside the work; leaving it stops the work, and waits for its end."""
+    bell = BlockingPort().bell()
+    name = contextvars.ContextVar("name", default="lost")
+    name.set("kept")
+    seen: list[object] = []
+
+    def work() -> None:
+        seen.append(name.get())
+        seen.append(run(bell.wait(60)))
+
+    with in_thread(work, bell.ring, "beside"):
+        assert "beside" in {thread.name for thread in threading.enumerate()}
+
+    assert ["kept", True] == seen
+    assert "beside" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_a_thread_raises_comes_out_of_its_block() -> None:
+    """The error surfaces at the end of the block, unless the block has one of its own."""
+
+    def work() -> None:
+        raise KeyError("work")
+
+    with pytest.raises(KeyError, match="work"), in_thread(work, lambda: None, "beside"):
+        pass
+    with pytest.raises(LookupError, match="block"), in_thread(work, lambda: None, "beside"):
+        raise IndexError("block")
+
+
+def test_work_in_a_thread_ends_with_the_interpreter() -> None:
+    """A block that is never left: the work is told to stop, can still start threads, and is waited for."""
+    script = """
+from privdom._port import BlockingPort, in_thread, run
+port = BlockingPort()
+bell = port.bell()
+async def work():
+    await bell.wait(60)
+    async def one(i):
+        return i
+    print([i async for i in port.map(one, range(3), 3)])
+beside = in_thread(lambda: run(work()), bell.ring, "beside")
+beside.__enter__()
+"""
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (0, "[0, 1, 2]\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_now_is_civil_time_and_may_be_virtual(on_port: OnPort) -> None:

@@ -25,8 +25,9 @@ def _all_twins() -> list[type[Blocking[Any]]]:
 
 TWINS = _all_twins()
 # How a class is opened and closed differs by nature, `on` makes a core on a
-# port of one's own, and what only a core needs is not offered to blocking users.
-OWN = {"on", "aclose", "port", "session", "timeout"}
+# port of one's own, what only a core needs is not offered to blocking users, and
+# what runs beside one's own code is a task or a thread.
+OWN = {"on", "aclose", "port", "session", "timeout", "background"}
 
 
 def _core(twin: type[Blocking[Any]]) -> type:

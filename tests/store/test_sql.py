@@ -102,3 +102,41 @@ def test_chunks_lose_nothing(items: list[int], size: int) -> None:
     assert items == [item for part in parts for item in part]
     assert all(len(part) == size for part in parts[:-1])
     assert all(parts)
+
+
+label = Table(
+    "privdom_test_label",
+    metadata,
+    Column("shop", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("colour", Text, primary_key=True),
+    Column("count", Integer),
+)
+_texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    before=st.lists(st.tuples(_texts, _texts)),
+    rows=st.lists(st.tuples(_texts, _texts)),
+    count=st.one_of(st.none(), st.integers(0, 9)),
+)
+def test_insert_each_writes_what_is_not_there(
+    store: Store, before: list[tuple[str, str]], rows: list[tuple[str, str]], count: int | None
+) -> None:
+    """A row for each place of the lists, whatever they hold; what is there stays, and the number of new ones comes back."""
+
+    def insert(given: list[tuple[str, str]], count: int | None) -> int:
+        each = {"name": [name for name, _ in given], "colour": [colour for _, colour in given]}
+        with store.begin() as conn:
+            return sql.insert_each(conn, label, {"shop": "a", "count": count}, each)
+
+    with store.begin() as conn:
+        conn.execute(delete(label))
+
+    assert len(set(before)) == insert(before, -1)
+    assert len(set(rows) - set(before)) == insert(rows, count)
+    with store.read() as conn:
+        found = {tuple(row) for row in conn.execute(select(label))}
+    expected = {("a", *row): count for row in rows} | {("a", *row): -1 for row in before}
+    assert {(*row, count) for row, count in expected.items()} == found

@@ -33,6 +33,7 @@ from privdom.outbox.settings import OutboxSettings, Policy
 from privdom.outbox.staff_sends import StaffSends
 from privdom.outbox.tags import AsyncDesiredTags, DesiredTags, PushReport, TagCounts
 from privdom.outbox.units import GateReport, ItemResult, ItemState, Subject, TickReport, Unit, UnitState
+from privdom.outbox.worker import AsyncWorker, Worker, WorkReport
 
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "AsyncDesiredTags",
     "AsyncOutbox",
     "AsyncParked",
+    "AsyncWorker",
     "AuditEntry",
     "Budget",
     "DesiredTags",
@@ -79,4 +81,6 @@ __all__ = [
     "TouchForecast",
     "Unit",
     "UnitState",
+    "WorkReport",
+    "Worker",
 ]

@@ -7,10 +7,10 @@ import uuid
 
 from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, String, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from privdom.errors import UsageError
 from privdom.outbox import gate_store
@@ -46,7 +46,7 @@ def plan(
     policy: Policy,
 ) -> GateReport:
     """Store one unit and its ledger rows; see `AsyncOutbox.plan`."""
-    rows = [Subject(*row) for row in subjects]
+    rows = [row if isinstance(row, Subject) else Subject(*row) for row in subjects]
     names = [row.subject for row in rows]
     if len(set(names)) < len(names):
         msg = "a subject stands twice in this plan: one call carries one message for each, so make two units"
@@ -112,7 +112,7 @@ def plan(
     return report
 
 
-def _check_keys(rows: Iterable[Subject], *, unit_id: str | None, owner: str, category: str, lane: str | None) -> None:
+def _check_keys(rows: Sequence[Subject], *, unit_id: str | None, owner: str, category: str, lane: str | None) -> None:
     # PostgreSQL would refuse what is too long, SQLite would take it.
     keys = [
         (unit.c.id, "unit_id", unit_id),
@@ -120,8 +120,9 @@ def _check_keys(rows: Iterable[Subject], *, unit_id: str | None, owner: str, cat
         (unit.c.category, "category", category),
         (unit.c.lane, "lane", lane),
     ]
-    for row in rows:
-        keys += [(ledger.c[name], f"the {name} of a subject", getattr(row, name)) for name in Subject._fields]
+    for i, name in enumerate(Subject._fields):
+        longest_one = max(map(itemgetter(i), rows), key=len, default=None)
+        keys.append((ledger.c[name], f"the {name} of a subject", longest_one))
     for column, name, value in keys:
         longest = column.type.length if isinstance(column.type, String) else None
         if value is not None and longest is not None and len(value) > longest:
@@ -142,36 +143,29 @@ def _write_ledger(
     conn: Connection, corp_id: str, rows: Sequence[Subject], unit_id: str, *, reach: bool, category: str, at: datetime
 ) -> set[Subject]:
     """Write a row for each subject that has none of this key; return whose were written."""
-    values: list[dict[str, Any]] = [
-        {
-            "corp_id": corp_id,
-            "step": row.step,
-            "subject": row.subject,
-            "occurrence": row.occurrence,
-            "unit_id": unit_id,
-            "state": ItemState.PLANNED,
-            "code": None,
-            "reach": reach,
-            "category": category,
-            "at": at,
-        }
-        for row in rows
-    ]
+    same = {
+        "corp_id": corp_id,
+        "unit_id": unit_id,
+        "state": ItemState.PLANNED,
+        "code": None,
+        "reach": reach,
+        "category": category,
+        "at": at,
+    }
     # In one order everywhere, or two plans of the same subjects could wait for each other.
-    values.sort(key=lambda v: (v["step"], v["subject"], v["occurrence"]))
-    written: set[Subject] = set()
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    statement = (
-        dialect.insert(ledger).on_conflict_do_nothing().returning(ledger.c.subject, ledger.c.step, ledger.c.occurrence)
-    )
-    for chunk in sql.chunks(values):
-        written.update(Subject(*row) for row in conn.execute(statement, chunk))
-    return written
+    ordered = sorted(rows, key=itemgetter(1, 0, 2))
+    each = {name: [row[i] for row in ordered] for i, name in enumerate(Subject._fields)}
+    if not rows or sql.insert_each(conn, ledger, same, each) == len(rows):
+        return set(rows)
+    mine = select(*(ledger.c[name] for name in Subject._fields)).where(ledger.c.unit_id == unit_id)
+    return {Subject(*row) for row in conn.execute(mine)}
 
 
 def _report(
     rows: Sequence[Subject], written: Set[Subject], decision: Decision, unit_id: str, at: datetime
 ) -> GateReport:
+    if len(written) == len(rows) and not decision.capped and not decision.suppressed:
+        return GateReport(unit_id, planned=tuple(rows), due_at=at)
     held = dict.fromkeys(decision.capped, ItemState.CAPPED) | dict.fromkeys(decision.suppressed, ItemState.SUPPRESSED)
     found: dict[ItemState | None, list[Subject]] = {}
     for row in rows:

@@ -31,7 +31,7 @@ from privdom.store import Store
 from privdom.wecom.client import AsyncWeCom, WeCom
 
 
-__all__ = ["AsyncOutbox", "Outbox"]
+__all__ = ["AsyncOutbox", "Outbox", "context_of"]
 
 Q = TypeVar("Q")
 
@@ -40,8 +40,8 @@ class AsyncOutbox:
     """
     Calls to WeCom that must happen once, awaited; `Outbox` is the same, blocking.
 
-    Any number of processes may work on one database. Nothing runs by itself:
-    call `tick` from a loop, a queue or cron; `next_at` says when it is worth it.
+    Any number of processes may work on one database. Nothing runs by itself: an
+    `AsyncWorker` is the loop, or call `tick` from a queue or cron; `next_at` says when it is worth it.
 
     Args:
         wecom: The client of the corp and app that calls.
@@ -250,7 +250,10 @@ class AsyncOutbox:
         """Return the earliest moment at which `tick` has something to do, None if never; it may be past."""
         ctx = self._ctx
         waiting = select(func.min(unit.c.due_at)).where(
-            unit.c.corp_id == ctx.corp_id, unit.c.state != UnitState.READY, unit.c.kind.in_(list(ctx.kinds))
+            unit.c.corp_id == ctx.corp_id,
+            unit.c.due_at.is_not(None),
+            unit.c.state != UnitState.READY,
+            unit.c.kind.in_(list(ctx.kinds)),
         )
         moments = [conn.scalar(waiting)]
         for reaches in (False, True):
@@ -306,12 +309,17 @@ class AsyncOutbox:
         return f"<AsyncOutbox of {self._ctx.corp_id} in {self._ctx.store!r}>"
 
 
+def context_of(outbox: AsyncOutbox) -> Context:
+    """Return what an outbox works with, for other parts of the engine."""
+    return outbox._ctx  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
 class Outbox(Blocking[AsyncOutbox]):
     """
     Calls to WeCom that must happen once, blocking; `AsyncOutbox` is the same, awaited.
 
-    Any number of processes may work on one database. Nothing runs by itself:
-    call `tick` from a loop, a queue or cron; `next_at` says when it is worth it.
+    Any number of processes may work on one database. Nothing runs by itself: a
+    `Worker` is the loop, or call `tick` from a queue or cron; `next_at` says when it is worth it.
 
     Args:
         wecom: The client of the corp and app that calls.

@@ -213,7 +213,15 @@ def ids(
     at_most: int | None = None,
 ) -> tuple[str, ...]:
     """Check a list of ids: neither a bare text, nor too few or too many, nor one twice."""
-    checked = tuple(check(value, f"{name}[{i}]") for i, value in enumerate(values))
+    checked = tuple(values)
+    try:
+        for value in checked:
+            check(value, name)
+    except UsageError:
+        # Once more, to say which: naming ten thousand that are right costs more than checking them.
+        for i, value in enumerate(checked):
+            check(value, f"{name}[{i}]")
+        raise
     check_count(checked, name, at_least=at_least, at_most=at_most)
     if len(set(checked)) != len(checked):
         msg = f"{name} names the same id twice: give each once"

@@ -88,11 +88,19 @@ Index(
 Index(
     "ix_privdom_journey_step_open",
     step.c.corp_id,
-    step.c.unit_id,
+    step.c.state,
+    step.c.window_end,
     sqlite_where=_IN_HAND,
     postgresql_where=_IN_HAND,
 )
-Index("ix_privdom_journey_step_unit", step.c.corp_id, step.c.unit_id)
+# Without those that never were in a unit: they are most, and what SQLite knows of an index is its average.
+Index(
+    "ix_privdom_journey_step_unit",
+    step.c.corp_id,
+    step.c.unit_id,
+    sqlite_where=step.c.unit_id.is_not(None),
+    postgresql_where=step.c.unit_id.is_not(None),
+)
 Index("ix_privdom_journey_step_customer", step.c.corp_id, step.c.external_userid)
 
 
