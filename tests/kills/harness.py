@@ -20,7 +20,7 @@ import threading
 import time
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,15 +38,14 @@ from privdom.sandbox.router import Reply, Request
 from privdom.sandbox.server import serving
 from privdom.store import Store
 from tests.kills import job
-from tests.kills.worker import NOWHERE, Task, Times
+from tests.kills.worker import CALLS, LOOK_UPS, NOWHERE, Task, Times
 
 
 ROOT = Path(__file__).parents[2]
 # Generous: it is only reached where something is wrong.
 PATIENCE = 120.0
 PHASES = ("never_arrives", "before_accepting", "after_accepting", "before_answering", "after_answering")
-CALLS = ("add_msg_template", "transfer_customer", "add_contact_way", "add_corp_tag")
-READS = ("get_groupmsg_list_v2", "get_groupmsg_send_result", "transfer_result", "list_contact_way", "get_contact_way")
+READS = (*LOOK_UPS, "get_groupmsg_task", "get_groupmsg_send_result", "get_contact_way")
 
 
 @attrs.frozen
@@ -187,6 +186,7 @@ class Harness:
     One corp, some workers, a planner, and whoever kills them.
 
     Args:
+        nursery: Who forks them.
         database: URL of a fresh database.
         folder: For the log.
         workers: How many processes tick at once.
@@ -195,10 +195,19 @@ class Harness:
     """
 
     def __init__(
-        self, database: str, folder: Path, *, workers: int, policy: Policy, seed: int = 0, waves: int = 600
+        self,
+        nursery: Nursery,
+        database: str,
+        folder: Path,
+        *,
+        workers: int,
+        policy: Policy,
+        seed: int = 0,
+        waves: int = 600,
+        times: Times | None = None,
     ) -> None:
-        self.database, self.policy, self.seed = database, policy, seed
-        self.times = Times()
+        self.nursery, self.database, self.policy, self.seed = nursery, database, policy, seed
+        self.times = times or Times()
         self.odds = Odds()
         self.kills: list[Kill] = []
         self.log = folder / "log.txt"
@@ -214,6 +223,7 @@ class Harness:
         self._killed: set[int] = set()
         self._wanted: dict[int, Task] = {}
         self._finished: set[int] = set()
+        self._expected: set[int] = set()
         self._next_kill: float | None = None
         self._stack = ExitStack()
         self.doors = [Door(self, number) for number in range(workers)]
@@ -226,9 +236,9 @@ class Harness:
                 pass
             for door in self.doors:
                 door.url = self._stack.enter_context(serving(door))  # type: ignore[arg-type] - all it needs of one
-            self.nursery = Nursery(self.log)
-            self._stack.callback(self.nursery.close)
+            self._stack.callback(self._end_all)
             self.outbox = Outbox(self.wecom(), self.store, self.times.settings(self.policy))
+            self.tags = DesiredTags(self.wecom(), self.store)
             self._stack = self._stack.pop_all()
         return self
 
@@ -267,8 +277,12 @@ class Harness:
             return
         self._wanted[slot] = task
         self._finished.discard(slot)
-        if slot not in self._alive:
-            self.nursery.start(task)
+        if slot not in self._alive and slot not in self._expected:
+            self._start(slot)
+
+    def _start(self, slot: int) -> None:
+        self._expected.add(slot)
+        self.nursery.start(self._wanted[slot])
 
     def want_workers(self) -> None:
         for slot in range(len(self.doors)):
@@ -318,6 +332,7 @@ class Harness:
             return
         match event["event"]:
             case "began":
+                self._expected.discard(event["slot"])
                 with self._lock:
                     self._alive[event["slot"]] = event["pid"]
             case "stopped":
@@ -338,7 +353,7 @@ class Harness:
             self._finished.add(slot)
             self._wanted.pop(slot, None)
         elif slot in self._wanted:
-            self.nursery.start(self._wanted[slot])
+            self._start(slot)
 
     def run(self, kills: int, odds: Odds) -> None:
         """Work on a growing heap of steps until so many kills have happened."""
@@ -349,8 +364,14 @@ class Harness:
         self.live(lambda: len(self.kills) >= goal, f"{kills} kills", patience=PATIENCE + kills)
         self.odds = Odds()
 
-    def finish(self) -> None:
-        """Plan the last wave to its end, and let everybody work until no call is left, undisturbed."""
+    def plan(self, waves: int) -> None:
+        """Plan so many waves here, undisturbed."""
+        for wave in range(self.waves, self.waves + waves):
+            job.plan(self.store, self.outbox, self.tags, self.box.corp_id, self.tag_ids, wave)
+        self.waves += waves
+
+    def finish_planning(self) -> None:
+        """Plan the last wave that was begun to its end."""
         self.want(self.planner, None)
         if self.planner in self._alive:
             self.kill(self.planner, "the_end")
@@ -361,13 +382,42 @@ class Harness:
         assert self.waves <= self._most, "make the corp larger: customers were planned that it does not have"
         self.want(self.planner, self.task("planner", self.planner, waves=self.waves))
         self.live(lambda: self.planner in self._finished, "everything is planned")
+
+    def finish(self) -> None:
+        """Let everybody work until no call is left, undisturbed."""
+        self.want_workers()
         self.live(lambda: not self.open(), "no call is left")
-        for slot in range(len(self.doors)):
-            self.want(slot, None)
-            self.kill(slot, "the_end")
-        self.live(lambda: not self._alive, "all workers are gone")
-        self.kills = [kill for kill in self.kills if kill.phase != "the_end"]
+        # What is measured against a tick that might have come a settle time later needs to see that tick.
+        end = time.monotonic() + self.times.settle
+        self.live(lambda: time.monotonic() > end, "time goes by")
+        self.live_through_ticks(range(len(self.doors)))
+        self._end_all()
         self._push_tags()
+
+    def live_through_ticks(self, slots: Iterable[int]) -> None:
+        """Wait until each of these workers has ended the tick that it is in, and a whole one."""
+        before = {slot: self._tick_count(slot) for slot in slots}
+        self.live(lambda: all(self._tick_count(slot) >= n + 2 for slot, n in before.items()), f"{slots} tick")
+
+    def _tick_count(self, slot: int) -> int:
+        start = f"worker {slot} {self._alive.get(slot)} tick "
+        return sum(line.startswith(start) for line in self.log.read_text(errors="replace").splitlines())
+
+    def _end_all(self) -> None:
+        for slot in range(len(self.doors) + 1):
+            self.want(slot, None)
+        self.live(lambda: not self._expected, "whoever was to begin has begun")
+        for slot in list(self._alive):
+            self.kill(slot, "the_end")
+        self.live(lambda: not self._alive, "all processes are gone")
+        self.kills = [kill for kill in self.kills if kill.phase != "the_end"]
+
+    def due(self) -> int:
+        """How many calls are due for a look-up."""
+        now = datetime.now(UTC)
+        with self.store.read() as conn:
+            called = self.outbox.units(conn, states=[UnitState.CALLING, UnitState.UNCERTAIN], limit=1_000_000)
+        return sum(u.due_at is not None and u.due_at < now for u in called)
 
     def open(self) -> int:
         """How many units are not settled."""
@@ -394,6 +444,10 @@ class Harness:
     def units(self) -> tuple[Unit, ...]:
         with self.store.read() as conn:
             return self.outbox.units(conn, limit=1_000_000)
+
+    def unit(self, unit_id: str) -> Unit:
+        with self.store.read() as conn:
+            return self.outbox.unit(conn, unit_id)
 
     def verdicts(self) -> dict[str, list[tuple[str, datetime]]]:
         """What was decided about units in doubt, and when, by id."""
@@ -457,8 +511,10 @@ class Harness:
         killed = [kill.at for kill in self.kills if kill.phase != "any_moment_planning"]
         settle = timedelta(seconds=self.times.settle)
 
-        def tick_after(due: datetime) -> datetime:
-            first = min((ended for began, ended in ticks if began >= due), default=ticks[-1][1])
+        def tick_after(due: datetime) -> datetime | None:
+            first = min((ended for began, ended in ticks if began >= due), default=None)
+            if first is None:
+                return None
             return max(ended for began, ended in ticks if began <= first and ended >= min(due, first))
 
         for u in units:
@@ -469,9 +525,9 @@ class Harness:
                 continue
             due = u.armed_at + timedelta(seconds=self.times.look_up)
             limit = tick_after(due)
-            if action != "found" or u.absent_seen is not None:
+            if limit is not None and (action != "found" or u.absent_seen is not None):
                 limit = tick_after(limit + settle)
-            if any(due <= moment <= limit for moment in killed):
+            if limit is None or any(due <= moment <= limit for moment in killed):
                 continue
             judgement.measured += 1
             if at > limit:

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from privdom.outbox import Policy
-from tests.kills.harness import PHASES, Harness, Odds
+from tests.kills.harness import PHASES, Harness, Nursery, Odds
 
 
 KILLS = int(os.environ.get("PRIVDOM_KILLS", "100"))
@@ -25,16 +25,19 @@ KILLS = int(os.environ.get("PRIVDOM_KILLS", "100"))
         pytest.param(3, Policy.PARK, 0.3, id="three_workers_park"),
     ],
 )
-def test_kills(database: str, tmp_path: Path, workers: int, policy: Policy, share: float) -> None:
+def test_kills(nursery: Nursery, database: str, tmp_path: Path, workers: int, policy: Policy, share: float) -> None:
     """Nothing happens twice, nothing is lost, only what a kill hit is parked, and no doubt lasts longer than it may."""
     kills = int(KILLS * share)
-    with Harness(database, tmp_path, workers=workers, policy=policy, seed=kills, waves=200 + 6 * kills) as harness:
+    with Harness(
+        nursery, database, tmp_path, workers=workers, policy=policy, seed=kills, waves=200 + 6 * kills
+    ) as harness:
         # At least one of each phase, and the rest as it comes.
         for phase in PHASES:
             harness.run(1, Odds(call=0.3, phases=(phase,)))
         harness.run(kills - len(PHASES) - 1, Odds(call=0.2, look_up=0.01, pause=(0.2, 1.0)))
         # The last one leaves a doubt that nobody disturbs.
         harness.run(1, Odds(call=1.0, phases=("never_arrives",)))
+        harness.finish_planning()
         harness.finish()
         judgement = harness.judge()
 

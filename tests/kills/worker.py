@@ -19,6 +19,7 @@ import sys
 import time
 import traceback
 
+from collections.abc import Generator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from typing import Any
 import attrs
 import httpx
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from privdom import WeCom
 from privdom.outbox import DesiredTags, Gate, Outbox, OutboxSettings, Policy
@@ -34,6 +35,7 @@ from privdom.outbox.tables import unit
 from privdom.sandbox import Sandbox
 from privdom.store import Store
 from privdom.store.engine import make_engine
+from privdom.wecom.quota import MemoryQuotas
 from privdom.wecom.session import CallInfo
 from tests.kills import job
 
@@ -41,6 +43,8 @@ from tests.kills import job
 POLL = 0.02
 # Enough that some lanes are free while others wait for a look-up.
 BACKLOG = 60
+CALLS = ("add_msg_template", "transfer_customer", "add_contact_way", "add_corp_tag")
+LOOK_UPS = ("get_groupmsg_list_v2", "transfer_result", "list_contact_way", "get_corp_tag_list")
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -52,6 +56,7 @@ class Times:
     write_budget: float = 0.5
     call_timeout: float = 1.0
     lease: float = 1.0
+    in_flight: int = 4
 
     @property
     def horizon(self) -> float:
@@ -75,7 +80,7 @@ class Times:
             # Whoever is killed so often is not to be given up for it.
             resends=1_000,
             lookup_failures=1_000,
-            in_flight=4,
+            in_flight=self.in_flight,
             gate=Gate(cap=None),
         )
 
@@ -99,16 +104,22 @@ class Task:
     freeze_at: str = ""
     """Of a worker: where to stop itself once."""
 
-    def store(self) -> Store:
-        return Store(self.database)
-
-    def wecom(self) -> WeCom:
-        # httpx counts its time-out for each of four steps. Certificates take long to load, and nobody shows one.
-        timeout = self.times.call_timeout / 4
-        transport = httpx.HTTPTransport(verify=False)
-        return WeCom(
-            self.corp_id, self.secret, base_url=self.base_url, timeout=timeout, transport=transport, hook=self._heard
+    def tools(self) -> tuple[Store, Outbox, DesiredTags]:
+        """The store, and what works on it."""
+        freezer = Freezer(self.freeze_at)
+        wecom = WeCom(
+            self.corp_id,
+            self.secret,
+            base_url=self.base_url,
+            # httpx counts it for each of four steps.
+            timeout=self.times.call_timeout / 4,
+            transport=FreezingTransport(freezer),
+            quotas=FreezingQuotas(freezer),
+            hook=self._heard,
         )
+        store = FreezingStore(self.database, freezer)
+        settings = self.times.settings(self.policy)
+        return store, Outbox(wecom, store, settings), DesiredTags(wecom, store, settings)
 
     def _heard(self, call: CallInfo) -> None:
         if call.error:
@@ -121,11 +132,70 @@ class Task:
             log.write(line.encode() + b"\n")
 
 
+class Freezer:
+    """Stops its own process at one of its points, once: a SIGSTOP that nobody could time from outside."""
+
+    def __init__(self, point: str) -> None:
+        self._point = point
+
+    def at(self, point: str) -> None:
+        if point == self._point:
+            self._point = ""
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class FreezingStore(Store):
+    """Freezes right after ARM."""
+
+    def __init__(self, database: str, freezer: Freezer) -> None:
+        super().__init__(database)
+        self._freezer = freezer
+
+    @contextlib.contextmanager
+    def begin(self) -> Generator[Connection, None, None]:
+        with super().begin() as conn:
+            yield conn
+            armed = conn.scalar(select(func.count()).select_from(unit).where(unit.c.state == "calling"))
+        if armed:
+            self._freezer.at("after_arm")
+
+
+class FreezingQuotas(MemoryQuotas):
+    """Freezes before the last check that a call must pass."""
+
+    def __init__(self, freezer: Freezer) -> None:
+        super().__init__()
+        self._freezer = freezer
+
+    async def take(self, corp_id: str, host: str, path: str) -> float:
+        wait = await super().take(corp_id, host, path)
+        if path.endswith(CALLS):
+            self._freezer.at("before_check")
+        return wait
+
+
+class FreezingTransport(httpx.HTTPTransport):
+    """Freezes between that check and the socket, before the answer is read, or in the middle of a look-up."""
+
+    def __init__(self, freezer: Freezer) -> None:
+        # Certificates take long to load, and nobody shows one.
+        super().__init__(verify=False)
+        self._freezer = freezer
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith(CALLS):
+            self._freezer.at("at_socket")
+        response = super().handle_request(request)
+        if request.url.path.endswith(CALLS):
+            self._freezer.at("after_call")
+        elif request.url.path.endswith(LOOK_UPS):
+            self._freezer.at("in_look_up")
+        return response
+
+
 def work(task: Task) -> None:
     """Tick for ever."""
-    store, wecom = task.store(), task.wecom()
-    settings = task.times.settings(task.policy)
-    outbox, tags = Outbox(wecom, store, settings), DesiredTags(wecom, store, settings)
+    _, outbox, tags = task.tools()
     while True:
         began = time.time()
         try:
@@ -141,9 +211,7 @@ def work(task: Task) -> None:
 
 def plan(task: Task) -> None:
     """Plan the next waves whenever little is left to call, from where the database says that somebody stopped."""
-    store, wecom = task.store(), task.wecom()
-    settings = task.times.settings(task.policy)
-    outbox, tags = Outbox(wecom, store, settings), DesiredTags(wecom, store, settings)
+    store, outbox, tags = task.tools()
     if task.waves:
         for wave in range(task.waves):
             job.plan(store, outbox, tags, task.corp_id, task.tag_ids, wave)
