@@ -214,7 +214,6 @@ class Harness:
         self.box = Sandbox(seed, now=datetime.now(UTC))
         self.tag_ids = job.corp(self.box, waves)
         self.waves = 0
-        self.errors = 0
         self._most = waves
         self._rng = random.Random(seed)
         self._lock = threading.Lock()
@@ -294,8 +293,12 @@ class Harness:
             pid = self._alive.get(slot)
             if pid is None or pid in self._killed:
                 return False
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                # Ended by itself; the news of it is on its way.
+                return False
             self._killed.add(pid)
-            os.kill(pid, signal.SIGKILL)
             self.kills.append(Kill(datetime.now(UTC), phase))
             return True
 
@@ -354,6 +357,21 @@ class Harness:
             self._wanted.pop(slot, None)
         elif slot in self._wanted:
             self._start(slot)
+
+    def restart(self, restart: Callable[[], object]) -> None:
+        """Have everybody work for a while, and restart the database in the middle of it."""
+        self.want_workers()
+        self.want(self.planner, self.task("planner", self.planner))
+        goal = len(self.box.record.calls) + self._rng.randint(20, 60)
+        self.live(lambda: len(self.box.record.calls) >= goal, "calls are made")
+        self.kills.append(Kill(datetime.now(UTC), "restart_begins"))
+        restart()
+        self.kills.append(Kill(datetime.now(UTC), "restart_ends"))
+
+    def errors(self) -> Counter[str]:
+        """Which errors workers and planners got, and went on."""
+        lines = [line.split() for line in self.log.read_text(errors="replace").splitlines()]
+        return Counter(words[4] for words in lines if len(words) > 4 and words[3] == "error")
 
     def run(self, kills: int, odds: Odds) -> None:
         """Work on a growing heap of steps until so many kills have happened."""

@@ -30,6 +30,7 @@ import httpx
 from sqlalchemy import Connection, func, select
 
 from privdom import WeCom
+from privdom.errors import PrivdomError
 from privdom.outbox import DesiredTags, Gate, Outbox, OutboxSettings, Policy
 from privdom.outbox.tables import unit
 from privdom.sandbox import Sandbox
@@ -202,8 +203,8 @@ def work(task: Task) -> None:
             idle = not outbox.tick()
             task.note("tick", began, time.time())
             tags.push(20)
-        except Exception as e:  # noqa: BLE001 - what a loop of users would do, too
-            task.note("error", type(e).__name__, str(e).partition("\n")[0])
+        except PrivdomError as e:
+            task.note("error", type(e).__name__, e)
             idle = True
         if idle:
             time.sleep(POLL)
@@ -211,6 +212,15 @@ def work(task: Task) -> None:
 
 def plan(task: Task) -> None:
     """Plan the next waves whenever little is left to call, from where the database says that somebody stopped."""
+    while True:
+        try:
+            return _plan(task)
+        except PrivdomError as e:
+            task.note("error", type(e).__name__, e)
+            time.sleep(POLL)
+
+
+def _plan(task: Task) -> None:
     store, outbox, tags = task.tools()
     if task.waves:
         for wave in range(task.waves):
