@@ -177,7 +177,9 @@ class Store:
             # the host's may have begun already, without a lock too.
             if connection.in_transaction:
                 connection.rollback()
-            connection.execute("PRAGMA synchronous = FULL")
+            # An engine of the host's may delete its journal to commit. FULL does not sync the folder then, and a power
+            # loss could bring the journal back, and undo the intent of a call that was made.
+            connection.execute("PRAGMA synchronous = EXTRA")
             conn.exec_driver_sql(begin)
         elif self._schema is not None:
             use_schema(conn, self._schema)
