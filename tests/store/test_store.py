@@ -204,11 +204,11 @@ def test_a_host_s_sqlite_is_locked_from_the_first_statement_on(tmp_path: Path) -
 def test_sqlite_is_durable(tmp_path: Path) -> None:
     """Commits reach the disk before they return, and foreign keys are checked."""
     with Store(f"sqlite:///{tmp_path}/a.db") as store, store.begin() as conn:
-        full = conn.exec_driver_sql("PRAGMA synchronous").scalar_one()
+        extra = conn.exec_driver_sql("PRAGMA synchronous").scalar_one()
         keys = conn.exec_driver_sql("PRAGMA foreign_keys").scalar_one()
         mode = conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()
 
-    assert 2 == full
+    assert 3 == extra
     assert 1 == keys
     assert ("wal" if wal_is_safe(sqlite3.sqlite_version_info) else "truncate") == mode
 
@@ -354,6 +354,42 @@ def test_a_repr_tells_what_is_there(database: str) -> None:
         assert within.startswith(f"<Store {store.dialect} ")
         assert " tables, about " in repr(store)
     assert "hunter2" not in repr(Store("postgresql://u:hunter2@h/d?password=hunter2"))
+
+
+@pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all/privdom.db", "postgresql://u@127.0.0.1:9/d"])
+def test_a_database_that_is_away(url: str) -> None:
+    """Who cannot reach the database gets an error of ours, at each way in."""
+    with Store(url) as store:
+        with pytest.raises(StoreError, match="cannot be reached"), store.read():
+            pass
+        with pytest.raises(StoreError, match="try again"), store.begin():
+            pass
+
+
+def test_a_connection_that_is_lost(database: str) -> None:
+    """Who loses the connection in the middle of a transaction gets that error too, and a new connection next time."""
+    if database.startswith("sqlite"):
+        pytest.skip("a file has no connections to lose")
+    import psycopg
+
+    with Store(database) as store, psycopg.connect(database, autocommit=True) as other:
+        with pytest.raises(StoreError, match="was lost"), store.begin() as conn:
+            conn.execute(insert(note), {"data": 1})
+            pid = conn.scalar(select(func.pg_backend_pid()))
+            other.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+            conn.execute(insert(note), {"data": 2})
+        with store.begin() as conn:
+            conn.execute(insert(note), {"data": 3})
+
+        assert 1 == _count(store)
+
+
+def test_a_mistake_in_a_statement(store: Store) -> None:
+    """What is wrong with a statement of the caller's is told as SQLAlchemy tells it."""
+    with pytest.raises(DBAPIError), store.begin() as conn:
+        conn.exec_driver_sql("SELECT nothing FROM nowhere")
+    with pytest.raises(DBAPIError), store.read() as conn:
+        conn.execute(insert(note), {"data": 1})
 
 
 def test_a_repr_survives_a_database_that_is_gone(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
@@ -19,8 +20,6 @@ from privdom.store.schema import metadata, prepare, restore_path, rough_count, u
 
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from sqlalchemy.orm import Session
 
     from privdom._port import Port
@@ -29,6 +28,16 @@ if TYPE_CHECKING:
 __all__ = ["Store"]
 
 R = TypeVar("R")
+
+# The rest of what SQLite calls operational are mistakes in a statement.
+_LOST = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PROTOCOL,
+}
 
 
 class Store:
@@ -87,29 +96,37 @@ class Store:
         become so. Keep it short, and never make a call to WeCom inside.
 
         Raises:
-            StoreError: A newer release of this library wrote the database.
+            StoreError: A newer release of this library wrote the database; or it cannot be reached, or was lost on the
+                way. If that was at the end of the block, it may be committed all the same.
         """
-        self._ready()
-        with self._connect() as conn, conn.begin():
-            self._start(conn, "BEGIN IMMEDIATE")
-            yield conn
+        with _told():
+            self._ready()
+            with self._connect() as conn, conn.begin():
+                self._start(conn, "BEGIN IMMEDIATE")
+                yield conn
 
     @contextmanager
     def read(self) -> Generator[Connection, None, None]:
-        """Open a transaction that can only read; the database refuses writes."""
-        self._ready()
-        if self.dialect == "postgresql":
-            with self._connect().execution_options(postgresql_readonly=True) as conn:
-                self._start(conn, "")
-                yield conn
-            return
-        with self._connect() as conn:
-            self._start(conn, "BEGIN")
-            conn.exec_driver_sql("PRAGMA query_only = ON")
-            try:
-                yield conn
-            finally:
-                conn.exec_driver_sql("PRAGMA query_only = OFF")
+        """
+        Open a transaction that can only read; the database refuses writes.
+
+        Raises:
+            StoreError: As for `begin`.
+        """
+        with _told():
+            self._ready()
+            if self.dialect == "postgresql":
+                with self._connect().execution_options(postgresql_readonly=True) as conn:
+                    self._start(conn, "")
+                    yield conn
+                return
+            with self._connect() as conn:
+                self._start(conn, "BEGIN")
+                conn.exec_driver_sql("PRAGMA query_only = ON")
+                try:
+                    yield conn
+                finally:
+                    conn.exec_driver_sql("PRAGMA query_only = OFF")
 
     def joined(self, connection: Connection | Session) -> Store:
         """
@@ -160,7 +177,9 @@ class Store:
             # the host's may have begun already, without a lock too.
             if connection.in_transaction:
                 connection.rollback()
-            connection.execute("PRAGMA synchronous = FULL")
+            # An engine of the host's may delete its journal to commit. FULL does not sync the folder then, and a power
+            # loss could bring the journal back, and undo the intent of a call that was made.
+            connection.execute("PRAGMA synchronous = EXTRA")
             conn.exec_driver_sql(begin)
         elif self._schema is not None:
             use_schema(conn, self._schema)
@@ -188,9 +207,28 @@ class Store:
         try:
             with self.read() as conn:
                 rows = rough_count(conn, self._schema)
-        except SQLAlchemyError as e:
+        except (SQLAlchemyError, StoreError) as e:
             return f": {type(e).__name__}"
         return f": {self._prepared} tables, about {rows:,} rows"
+
+
+@contextmanager
+def _told() -> Generator[None, None, None]:
+    """Tell by an error of ours that the database is away, which is nobody's mistake and passes."""
+    try:
+        yield
+    except DBAPIError as e:
+        if not _is_lost(e):
+            raise
+        msg = f"the database cannot be reached, or was lost in a transaction ({type(e.orig).__name__}): try again"
+        raise StoreError(msg) from e
+
+
+def _is_lost(error: DBAPIError) -> bool:
+    if not isinstance(error, OperationalError) or not isinstance(error.orig, sqlite3.Error):
+        return error.connection_invalidated or isinstance(error, OperationalError)
+    # The low byte is the kind, the rest its details.
+    return getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _LOST
 
 
 class _JoinedStore(Store):
