@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from base64 import b64decode, b64encode
 from hashlib import sha1
 from pathlib import Path
@@ -14,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from privdom._port import SystemClock
 from privdom.errors import BadCiphertext, BadSignature, CallbackError, MalformedXml, UsageError, WrongReceiver
 from privdom.wecom.callbacks import Crypto
 
@@ -214,14 +217,31 @@ def test_the_repr_shows_no_secret() -> None:
     assert repr(CRYPTO) == "<Crypto for 'wx5823bf96d3bd56c7'>"
 
 
-@given(st.text() | st.binary())
-def test_what_is_encrypted_comes_out_again(content: str | bytes) -> None:
-    """Any text or bytes survive the round trip, with a timestamp, nonce and random part of their own."""
-    packet = CRYPTO.encrypt(content)
+def test_a_packet_has_a_time_and_a_nonce_of_its_own() -> None:
+    """What is not given is chosen: the present in unix seconds, and 16 digits that nobody can foresee."""
+    before = int(SystemClock().now().timestamp())
+    timestamps, nonces = zip(*(_parts(CRYPTO.encrypt("x"))[1:] for _ in range(2)), strict=True)
+    after = int(SystemClock().now().timestamp())
+
+    assert all(before <= int(timestamp) <= after for timestamp in timestamps)
+    assert 2 == len(set(nonces))
+    assert all(re.fullmatch("[0-9a-f]{16}", nonce) for nonce in nonces)
+
+
+def _parts(packet: str) -> tuple[str, str, str]:
+    """Return signature, timestamp and nonce of a packet."""
     signature, timestamp, nonce = (
         packet.partition(f"<{name}>")[2].partition("</")[0].removeprefix("<![CDATA[").removesuffix("]]>")
         for name in ("MsgSignature", "TimeStamp", "Nonce")
     )
+    return signature, timestamp, nonce
+
+
+@given(st.text() | st.binary())
+def test_what_is_encrypted_comes_out_again(content: str | bytes) -> None:
+    """Any text or bytes survive the round trip, with a timestamp, nonce and random part of their own."""
+    packet = CRYPTO.encrypt(content)
+    signature, timestamp, nonce = _parts(packet)
     expected = content.encode() if isinstance(content, str) else content
 
     assert expected == CRYPTO.decrypt(signature, timestamp, nonce, packet.encode())
