@@ -1,0 +1,299 @@
+"""
+A world in which everything that can go wrong does, by one seed: network, processes, clocks.
+
+The engine in it is the unmodified one; so is the sandbox, whose own record judges in the end.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import attrs
+import httpx
+
+from privdom.errors import PrivdomError
+from privdom.outbox import Policy
+from privdom.sandbox import Fault, Rules, Sandbox
+from tests.simulation.port import Crash, Point, Process, SimPort, Step, Wait, point, wait
+
+
+__all__ = ["CALL_TIMEOUT", "SETTLE", "WRITE_BUDGET", "Chances", "World"]
+
+START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+SETTLE, CALL_TIMEOUT, WRITE_BUDGET = 60.0, 20.0, 5.0
+# What the fault model gives to acceptance, and to the list of what was accepted: together within settle.
+_LATEST, _LAG = 0.5 * SETTLE, 0.45 * SETTLE
+
+Fate = Literal[
+    "well",
+    "slow",
+    "refused",
+    "lost_request",
+    "lost_response",
+    "late",
+    "busy_before",
+    "busy_after",
+    "html_after",
+    "quota",
+    "expired_token",
+    "errcode_before",
+]
+
+
+@attrs.frozen
+class Chances:
+    """How likely what is, in one run."""
+
+    crash: float = 0.0
+    pause: float = 0.0
+    fates: tuple[tuple[Fate, float], ...] = ()
+    """Of an exchange, each with its weight; the rest goes well."""
+    pauses: tuple[float, ...] = (0.5, 4.9, 5.5, 19.0, 40.0, 100.0, 400.0)
+    late: float = _LATEST
+    """The latest acceptance, in seconds after the deadline of the call."""
+    lag: float = 0.0
+    """How late the list of messages shows one."""
+    dispatch: float = 0.0
+    """How long WeCom answers 41063."""
+    skew: float = 0.0
+    """How far two clocks of workers are apart at the most."""
+    within: bool = True
+    """Whether all this keeps to the fault model."""
+
+    @classmethod
+    def by(cls, rng: random.Random, *, within: bool) -> Chances:
+        """Return chances that differ from run to run, since each bug shows in a weather of its own."""
+        fates: tuple[Fate, ...] = (
+            "slow",
+            "refused",
+            "lost_request",
+            "lost_response",
+            "late",
+            "busy_before",
+            "busy_after",
+            "html_after",
+            "quota",
+            "expired_token",
+        )
+        chosen = rng.sample(fates, rng.choice([1, 2, 3, 4]))
+        return cls(
+            crash=rng.choice([0.0, 0.005, 0.01, 0.03]),
+            pause=rng.choice([0.0, 0.007, 0.03]),
+            fates=tuple((fate, rng.choice([0.03, 0.08, 0.2])) for fate in chosen),
+            late=_LATEST if within else rng.choice([_LATEST, 5 * SETTLE, 30 * SETTLE]),
+            lag=rng.choice([0.0, 0.2, 1.0]) * (_LAG if within else 40 * SETTLE),
+            dispatch=rng.choice([0.0, 0.0, 30.0, 3 * SETTLE]),
+            skew=rng.choice([0.0, 0.0, 0.5, 0.99]) * SETTLE,
+            within=within,
+        )
+
+
+@attrs.define(order=True)
+class _Arrival:
+    at: float
+    number: int
+    request: httpx.Request = attrs.field(order=False)
+    fault: Fault | None = attrs.field(order=False)
+    response: httpx.Response | None = attrs.field(order=False, default=None)
+    done: bool = attrs.field(order=False, default=False)
+
+
+Program = Callable[[SimPort], Coroutine[Any, Any, None]]
+
+
+class World:
+    """Virtual time, a network, WeCom, and the processes that are at work."""
+
+    def __init__(self, seed: int, chances: Chances, *, crash_at: tuple[int, ...] = ()) -> None:
+        self.rng = random.Random(seed)
+        self.chances = chances
+        rules = Rules(
+            list_lag=timedelta(seconds=chances.lag),
+            dispatch_time=timedelta(seconds=chances.dispatch),
+            transfer_copies_tags=True,
+        )
+        self.box = Sandbox(seed, START, rules=rules, monotonic=self.seconds)
+        self.counts: Counter[str] = Counter()
+        """What happened: points, crashes, pauses, and what befell exchanges."""
+        self._crash_at = crash_at
+        self._now = 0.0
+        self._network: list[_Arrival] = []
+        self._programs: list[tuple[Process, Program]] = []
+
+    # Time.
+
+    def seconds(self) -> float:
+        """Return virtual seconds since the beginning."""
+        return self._now
+
+    def now(self) -> datetime:
+        """Return virtual civil time, as WeCom has it."""
+        return self.box.clock.now()
+
+    def move(self, until: float) -> None:
+        """Let time pass, and what is under way arrive."""
+        while self._network and self._network[0].at <= until:
+            arrival = heapq.heappop(self._network)
+            self._set(arrival.at)
+            self._arrive(arrival)
+        self._set(until)
+
+    def _set(self, at: float) -> None:
+        if at > self._now:
+            self._now = at
+            self.box.advance_to(START + timedelta(seconds=at))
+
+    # Chance.
+
+    def choose(self, n: int) -> int:
+        """Return one of *n* numbers by chance."""
+        return self.rng.randrange(n) if n > 1 else 0
+
+    # The network.
+
+    async def exchange(self, process: Process, request: httpx.Request, checked_at: float) -> httpx.Response:
+        """Write *request*, and give the answer or fail, after a time that both may take."""
+        fate = self._fate()
+        self.counts[f"exchange {fate}"] += 1
+        began = self._now
+        patience = began + CALL_TIMEOUT
+        if fate == "refused":
+            await wait(self.rng.uniform(0, 3))
+            raise httpx.ConnectError("refused", request=request)
+        if fate == "lost_request":
+            await wait(CALL_TIMEOUT)
+            raise httpx.ReadTimeout("lost", request=request)
+        latest = checked_at + CALL_TIMEOUT + self.chances.late
+        if fate == "late":
+            self._write(request, self.rng.uniform(began, max(latest, began)))
+            await wait(self.rng.choice([0.5, CALL_TIMEOUT]))
+            raise httpx.ReadTimeout("nothing yet", request=request)
+        takes = self.rng.uniform(0.5, 0.9) * CALL_TIMEOUT if fate == "slow" else self.rng.uniform(0.01, 0.3)
+        arrival = self._write(request, min(began + takes, max(latest, began)), _FAULTS.get(fate))
+        await wait(arrival.at - began)
+        await point("http:accepted")
+        assert arrival.done
+        await wait(min(self.rng.uniform(0.01, 0.3), max(patience - self._now, 0.0)))
+        if fate == "lost_response" or arrival.response is None:
+            raise httpx.ReadError("cut", request=request)
+        return arrival.response
+
+    def _fate(self) -> Fate:
+        share = self.rng.random()
+        for fate, weight in self.chances.fates:
+            share -= weight
+            if share < 0:
+                return fate
+        return "well"
+
+    def _write(self, request: httpx.Request, at: float, fault: Fault | None = None) -> _Arrival:
+        arrival = _Arrival(at, self.counts["written"], request, fault)
+        self.counts["written"] += 1
+        heapq.heappush(self._network, arrival)
+        return arrival
+
+    def _arrive(self, arrival: _Arrival) -> None:
+        if arrival.fault is not None:
+            self.box.faults.add(arrival.fault)
+        try:
+            arrival.response = self.box.transport.handle_request(arrival.request)
+        except httpx.HTTPError:
+            arrival.response = None
+        self.box.faults.clear()
+        arrival.done = True
+
+    # Processes.
+
+    def start(self, name: str, program: Program) -> None:
+        """Have a process run *program*, again and again until it once comes to its end."""
+        skew = self.rng.uniform(-0.5, 0.5) * self.chances.skew
+        self._programs.append((Process(name, timedelta(seconds=skew)), program))
+
+    def run(self, most: int = 60_000) -> bool:
+        """Let all processes come to their end; return whether they did within so many points."""
+        alive = dict(self._programs)
+        for process, program in self._programs:
+            process.coroutine = program(SimPort(self, process))
+        while alive:
+            if self.counts["points"] > most:
+                self._stop(alive)
+                return False
+            ready = [p for p in alive if p.wake <= self._now]
+            if not ready:
+                self.move(min(p.wake for p in alive))
+                continue
+            process = ready[self.choose(len(ready))]
+            self.move(self._now + self.rng.uniform(0, 0.02))
+            if not self._step(process, alive[process]):
+                del alive[process]
+        return True
+
+    def _step(self, process: Process, program: Program) -> bool:
+        assert process.coroutine is not None
+        try:
+            step: Step = process.coroutine.send(None)
+        except StopIteration:
+            return False
+        except PrivdomError as e:
+            # No token is to be had, for instance: a supervisor starts it again.
+            self.counts[f"ended by {type(e).__name__}"] += 1
+            self._restart(process, program, 1.0)
+            return True
+        if isinstance(step, Wait):
+            process.wake = self._now + step.seconds
+            return True
+        self._decide(process, program, step)
+        return True
+
+    def _decide(self, process: Process, program: Program, here: Point) -> None:
+        self.counts["points"] += 1
+        self.counts[here.name] += 1
+        number = self.counts["points"]
+        if number in self._crash_at or (not self._crash_at and self.rng.random() < self.chances.crash):
+            self.counts["crashes"] += 1
+            self.counts[f"crash at {here.name}"] += 1
+            self._kill(process)
+            self._restart(process, program, self.rng.choice([0.0, 0.5, 30.0]))
+        elif self.chances.pause and self.rng.random() < self.chances.pause:
+            self.counts["pauses"] += 1
+            seconds = self.rng.choice(self.chances.pauses)
+            if self.chances.within and here.name == "http:before":
+                # The model: between the last look at the clock and the first byte, less than settle.
+                seconds = min(seconds, 0.4 * SETTLE)
+            process.wake = self._now + seconds
+
+    def _kill(self, process: Process) -> None:
+        assert process.coroutine is not None
+        try:
+            process.coroutine.throw(Crash())
+        except (Crash, StopIteration):
+            return
+        msg = "a process that died went on"
+        raise AssertionError(msg)
+
+    def _restart(self, process: Process, program: Program, after: float) -> None:
+        process.lives += 1
+        process.wake = self._now + after
+        process.coroutine = program(SimPort(self, process))
+
+    def _stop(self, alive: dict[Process, Program]) -> None:
+        for process in alive:
+            assert process.coroutine is not None
+            process.coroutine.close()
+
+
+_FAULTS: dict[str, Fault] = {
+    "busy_before": Fault("busy"),
+    "busy_after": Fault("busy", after_change=True),
+    "html_after": Fault("html", after_change=True),
+    "quota": Fault("quota"),
+    "expired_token": Fault("expired_token"),
+}
+
+POLICIES = tuple(Policy)
