@@ -44,6 +44,7 @@ __all__ = [
     "apply",
     "arm",
     "audited",
+    "built_heads",
     "claim",
     "confirm",
     "heads",
@@ -89,10 +90,12 @@ def _turn(one: FromClause) -> tuple[ColumnElement[Any], ...]:
     return case((one.c.attempt > 0, 0), else_=1), one.c.due_at, one.c.seq
 
 
-# Every tick asks it, and building the statement costs more than running it.
-@lru_cache(maxsize=256)
-def heads(corp_id: str, kinds: frozenset[str]) -> Select[*tuple[Any, ...]]:
+def heads(corp_id: str, kinds: Collection[str]) -> Select[*tuple[Any, ...]]:
     """Select the ready units of these kinds that are the first of their lanes, most urgent first."""
+    return built_heads(corp_id, frozenset(kinds))
+
+
+def _build_heads(corp_id: str, kinds: frozenset[str]) -> Select[*tuple[Any, ...]]:
     other = unit.alias("other")
     blocked = exists().where(
         other.c.corp_id == unit.c.corp_id,
@@ -111,9 +114,13 @@ def heads(corp_id: str, kinds: frozenset[str]) -> Select[*tuple[Any, ...]]:
     )
 
 
+# Every tick asks it, and building the statement costs more than running it.
+built_heads = lru_cache(maxsize=256)(_build_heads)
+
+
 def peek(conn: Connection, corp_id: str, kinds: Collection[str], now: datetime, limit: int) -> list[Unit]:
     """Return the heads that are due, without claiming them."""
-    return [_unit(row) for row in conn.execute(heads(corp_id, frozenset(kinds)).where(unit.c.due_at <= now).limit(limit))]
+    return [_unit(row) for row in conn.execute(heads(corp_id, kinds).where(unit.c.due_at <= now).limit(limit))]
 
 
 def arm(
@@ -133,7 +140,7 @@ def arm(
         due_at: By kind, when the look-up begins if no answer has come.
     """
     seen = {u.id: u.fence for u in peeked}
-    query = heads(corp_id, frozenset(u.kind for u in peeked)).where(unit.c.id.in_(list(seen)))
+    query = heads(corp_id, {u.kind for u in peeked}).where(unit.c.id.in_(list(seen)))
     if conn.dialect.name == "postgresql":
         query = query.with_for_update(skip_locked=True, of=unit)
     free = [u for u in map(_unit, conn.execute(query)) if u.fence == seen[u.id]]

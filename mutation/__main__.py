@@ -1,0 +1,86 @@
+"""
+``python -m mutation outbox.rules wecom.token``: mutate these modules, print their scores and what survives.
+
+Fails where a module's score is below the limit, and where a mutant survives
+that survivors.toml does not list. Without modules, all that pyproject.toml names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+
+from collections import Counter
+from pathlib import Path
+
+from mutation.harness import Mutant, results, survivors_listed
+
+
+LIMIT = 85.0
+"""Percent of the mutants of a file that tests must notice."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m mutation", description=__doc__)
+    parser.add_argument("modules", nargs="*", metavar="module", help="such as outbox, outbox.rules or wecom.token")
+    parser.add_argument("--processes", type=int, default=2, help="how many run at once (2)")
+    parser.add_argument("--go-on", action="store_true", help="keep what an earlier run found; tests must be the same")
+    parser.add_argument("--only-report", action="store_true", help="run nothing, report what an earlier run found")
+    args = parser.parse_args(argv)
+
+    # mutmut notices that code has changed, not that a test has.
+    if not (args.go_on or args.only_report):
+        shutil.rmtree("mutants", ignore_errors=True)
+    if not args.only_report:
+        _run(args.modules, args.processes, go_on=args.go_on)
+
+    mutants = results(args.modules)
+    if not mutants:
+        parser.error("nothing was mutated: name modules as in outbox.rules")
+    low = _print_scores(mutants)
+    unlisted, gone = _compare(mutants)
+    for mutant in unlisted:
+        print(f"\nsurvives, and is not listed ({mutant.status}):\n{mutant.as_toml()}")
+    for mutant in gone:
+        print(f"\nlisted, but does not survive:\n{mutant.as_toml()}")
+    return 1 if low or unlisted else 0
+
+
+def _run(modules: list[str], processes: int, *, go_on: bool) -> None:
+    # Named mutants are run again whatever is known of them.
+    patterns = [] if go_on else [p for m in modules for p in (f"privdom.{m}.*", f"privdom.{m}.x*")]
+    subprocess.run(["mutmut", "run", "--max-children", str(processes), *patterns], check=True)
+
+
+def _print_scores(mutants: list[Mutant]) -> bool:
+    """Print a line for each file; return whether one is below the limit."""
+    low = False
+    print(f"\n{'file':<40}{'mutants':>9}{'killed':>8}{'survived':>10}{'score':>9}")
+    for file in [*sorted({m.file for m in mutants}), None]:
+        mine = [m for m in mutants if file in {m.file, None}]
+        killed = sum(m.killed for m in mine)
+        score = 100 * killed / len(mine)
+        low = low or score < LIMIT
+        print(f"{file or 'all':<40}{len(mine):>9}{killed:>8}{len(mine) - killed:>10}{score:>8.1f}%")
+    return low
+
+
+def _compare(mutants: list[Mutant]) -> tuple[list[Mutant], list[Mutant]]:
+    """Return the survivors that are not listed, and those listed in these files that do not survive."""
+    files = {m.file for m in mutants}
+    allowed = Counter(change for change in survivors_listed(Path(__file__).with_name("survivors.toml")))
+    unlisted: list[Mutant] = []
+    for mutant in mutants:
+        if mutant.killed:
+            continue
+        if allowed[mutant.change]:
+            allowed[mutant.change] -= 1
+        else:
+            unlisted.append(mutant)
+    return unlisted, [Mutant(change, "killed") for change in allowed.elements() if change.file in files]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
