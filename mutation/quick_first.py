@@ -2,8 +2,8 @@
 A pytest plugin for the runs of mutants.
 
 The tests that take least time come first, since the first failure ends the
-run. And what the process before the fork has built is forgotten, since it was
-not built by the mutant.
+run. And what an earlier test has built is forgotten: it was not built by the
+mutant, and a test that takes it would not count among those of its builder.
 """
 
 from __future__ import annotations
@@ -19,4 +19,8 @@ from privdom.outbox.transitions import built_heads
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     took = state().duration_by_test
     items.sort(key=lambda item: took.get(item.nodeid, 0))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
     built_heads.cache_clear()
