@@ -42,7 +42,7 @@ class Told(type(CONTACT_WAY)):  # type: ignore[misc]
         self.verdict: Verdict | None = None
         self.finding: Finding | Exception = Found()
         self.undone: list[str] = []
-        self.can_undo = True
+        self.can_undo: bool | Exception = True
         self.meanwhile: Step | None = None
 
     async def _wait(self) -> None:
@@ -67,6 +67,8 @@ class Told(type(CONTACT_WAY)):  # type: ignore[misc]
 
     async def undo(self, wecom: Any, remote_id: str) -> bool:
         self.undone.append(remote_id)
+        if isinstance(self.can_undo, Exception):
+            raise self.can_undo
         return self.can_undo
 
 
@@ -411,7 +413,7 @@ FIRST = _second("first")
         ((), 2, [], []),
     ],
 )
-@pytest.mark.parametrize("can_undo", [True, False])
+@pytest.mark.parametrize("can_undo", [True, False, api_error(45009)])
 def test_second(
     on_port: OnPort,
     store: Store,
@@ -419,7 +421,7 @@ def test_second(
     attempt: int,
     cancelled: list[str],
     noted: list[str],
-    can_undo: bool,
+    can_undo: bool | Exception,
 ) -> None:
     """A second one is taken back only where it is surely one; else it is put on record, once."""
     corp = Corp()
@@ -441,14 +443,14 @@ def test_second(
         kind.finding, kind.can_undo = Found(candidates), can_undo
         report = await outbox.tick(1)
         assert cancelled == kind.undone
-        if can_undo:
+        if can_undo is True:
             expected = [("cancelled_second", i, "a second task of this unit was cancelled") for i in cancelled]
         else:
             suspected = [i for i in cancelled if i != "suspected before"]
             expected = [("suspected_second", i, "this could be a second task of this unit") for i in suspected]
         expected += [("suspected_second", i, "this could be a second task of this unit") for i in noted]
         assert [AuditEntry(now, "engine", *entry) for entry in expected] == _log(store)[2:]
-        assert TickReport(swept=1, cancelled=len(cancelled) if can_undo else 0) == report
+        assert TickReport(swept=1, cancelled=len(cancelled) if can_undo is True else 0) == report
         assert attrs.evolve(held, fence=1, due_at=now + SETTLE) == unit(store, outbox, "it")
         assert [] == _told(store, corp)
 
