@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from privdom._port import Port
 from privdom.errors import UsageError
-from privdom.outbox import BROADCAST, Gate, QuietHours, ReachCap, Subject
-from privdom.outbox.gate import CHINA, decide
+from privdom.outbox import BROADCAST, FrequencyRule, Gate, QuietHours, ReachCap, Subject
+from privdom.outbox.gate import CHINA, Bound, decide
+from privdom.outbox.kinds import KINDS
 from privdom.store import Store
+from privdom.wecom.messages import NewMessage
 from tests.conftest import OnPort
 from tests.outbox.corp import Corp, items, plan, run_out, text_message
 
@@ -57,7 +59,10 @@ def test_over_midnight(at: str, expected: str) -> None:
 @given(subjects, st.dictionaries(st.sampled_from([f"wm{i}" for i in range(12)]), st.integers(0, 5)), st.integers(0, 4))
 def test_cap(names: list[str], used: dict[str, int], limit: int) -> None:
     """Nobody passes who has had as many as the cap allows, and everybody else does, in order."""
-    decision = decide(names, used=used, limit=limit, suppressed={"wm0"})
+    start, end = ReachCap().window(datetime(2026, 2, 10, tzinfo=UTC))
+    bound = Bound("the cap", start, end, limit, end)
+    counts = {name: (count,) for name, count in used.items()}
+    decision = decide(names, used=counts, bounds=[bound], suppressed={"wm0"})
 
     assert [n for n in names if n != "wm0" and used.get(n, 0) < limit] == list(decision.allowed)
     assert sorted(names) == sorted((*decision.allowed, *decision.capped, *decision.suppressed))
@@ -66,19 +71,23 @@ def test_cap(names: list[str], used: dict[str, int], limit: int) -> None:
 
 @given(moments, st.sampled_from(["day", "week", "month"]), zones)
 def test_window(at: datetime, per: str, zone: tzinfo) -> None:
-    """A moment lies in its window, and the next window begins where it ends."""
-    cap = ReachCap(per)  # type: ignore[arg-type]
-    start, end = cap.window(at, zone)
+    """A moment lies in its window, and the next window begins where it ends, in WeCom's zone and the gate's."""
+    gate = Gate(cap=ReachCap(per), rules=[FrequencyRule(1, per)], zone=zone)  # type: ignore[arg-type]
 
-    assert start.astimezone(UTC) <= at < end.astimezone(UTC)
-    assert end == cap.window(end, zone)[0]
+    for now, after in zip(gate.bounds(at, "a"), gate.bounds(at + timedelta(days=32), "a"), strict=True):
+        assert now.start <= at < now.end
+        assert now.end <= after.start
+    assert ReachCap(per).window(gate.bounds(at, "a")[0].end)[0] == gate.bounds(at, "a")[0].end  # type: ignore[arg-type]
+    rule = gate.bounds(at, "a")[1]
+    assert rule.end == gate.bounds(rule.end, "a")[1].start
+    assert time(0) == rule.start.astimezone(zone).time()
 
 
 @pytest.mark.parametrize(("per", "expected"), [("day", 1), ("week", 7), ("month", 28)])
 def test_own_limit(per: str, expected: int) -> None:
     """Without a number the cap is WeCom's own."""
-    assert expected == ReachCap(per).limit_at(datetime(2026, 2, 10, tzinfo=UTC), CHINA)  # type: ignore[arg-type]
-    assert 0 == ReachCap("day", 0).limit_at(datetime(2026, 2, 10, tzinfo=UTC), CHINA)
+    assert expected == ReachCap(per).limit_at(datetime(2026, 2, 10, tzinfo=UTC))  # type: ignore[arg-type]
+    assert 0 == ReachCap("day", 0).limit_at(datetime(2026, 2, 10, tzinfo=UTC))
 
 
 def test_bad_rules() -> None:
@@ -87,6 +96,39 @@ def test_bad_rules() -> None:
         QuietHours(time(8), time(8))
     with pytest.raises(UsageError, match="0 or more"):
         ReachCap("day", -1)
+    with pytest.raises(UsageError, match="0 or more"):
+        FrequencyRule(-1)
+    with pytest.raises(UsageError, match="longer than nothing"):
+        FrequencyRule(1, timedelta(0))
+    with pytest.raises(UsageError, match="None for all"):
+        FrequencyRule(1, category="")
+    with pytest.raises(UsageError, match="not be negative"):
+        Gate(reserve=-1)
+    with pytest.raises(UsageError, match="no cap to keep"):
+        Gate(cap=None, reserve=2)
+
+
+def test_bounds() -> None:
+    """Each category has the cap, the reserve unless it is for it, and its rules; staff's own count as any category."""
+    gate = Gate(rules=[FrequencyRule(0, "day", "survey"), FrequencyRule(9, timedelta(days=7))], reserve=40)
+    at = datetime(2026, 2, 10, tzinfo=UTC)
+
+    def counted(category: str) -> list[tuple[int, list[bool]]]:
+        return [(b.limit, [b.counts(c) for c in ("service", "survey", "")]) for b in gate.bounds(at, category)]
+
+    everything = [True, True, True]
+    assert [(28, everything), (9, everything)] == counted("service")
+    assert [(28, everything), (0, [False, True, True]), (9, everything)] == counted("marketing")
+    assert (0, [False, True, False]) in counted("survey")
+    assert "7 days" in gate.bounds(at, "service")[1].rule
+
+
+def test_no_distinction() -> None:
+    """What a look-up can tell apart does not change when the gate leaves recipients out."""
+    for kind in KINDS:
+        if kind.reaches:
+            request = NewMessage(text="x", sender="zhang", external_userid=["wm1", "wm2"])
+            assert kind.fingerprint(request) == kind.fingerprint(kind.narrow(request, {"wm1"}))
 
 
 def test_capped_advance(on_port: OnPort, store: Store) -> None:

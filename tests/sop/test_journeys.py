@@ -350,6 +350,45 @@ def test_capped_customers_go_on(on_port: OnPort, sandbox: Sandbox, store: Store)
     in_world(on_port, sandbox, store, scenario, OutboxSettings(gate=Gate(cap=ReachCap("day"))))
 
 
+def test_held_back_before_the_call(on_port: OnPort, sandbox: Sandbox, store: Store) -> None:
+    """A customer who opts out between plan and call misses that step and stays, whether others get it or nobody."""
+
+    async def scenario(world: World) -> None:
+        one, two, alone = *world.customers(2), *world.customers(1, "bob")
+        await world.begin([one, two], HELLO)
+        await world.journeys.enrol(HELLO.id, [("bob", alone)])
+        sandbox.advance(timedelta(hours=2))
+        assert 2 == (await world.journeys.advance()).units
+        world.write(lambda conn: world.outbox.suppress(conn, [two, alone], reason="asked us to stop"))
+        await world.outbox.drain()
+        assert 2 == (await world.journeys.advance()).capped
+
+        await world.days(1)
+
+        silent = ("capped", "on the list of those who must not be messaged")
+        assert {"hello": silent} == await world.states(two) == await world.states(alone)
+        assert {"hello": ("sent", "")} == await world.states(one)
+        assert {EnrolmentState.DONE: 3} == (await world.journeys.report(HELLO.id)).enrolments
+
+    in_world(on_port, sandbox, store, scenario)
+
+
+def test_category(on_port: OnPort, sandbox: Sandbox, store: Store) -> None:
+    """A journey's messages pass the gate under its category."""
+
+    async def scenario(world: World) -> None:
+        [one] = world.customers(1)
+        world.write(lambda conn: world.outbox.suppress(conn, [one], reason="no ads", category="marketing"))
+        await world.begin([one], HELLO)
+        await world.begin([one], Journey("care", [Step("care", timedelta(hours=1), "x")], category="service"))
+
+        await world.days(1)
+
+        assert {"hello": "capped", "care": "sent"} == {k: v for k, (v, _) in (await world.states(one)).items()}
+
+    in_world(on_port, sandbox, store, scenario)
+
+
 def test_what_wecom_does_not_deliver(on_port: OnPort, sandbox: Sandbox, store: Store) -> None:
     """A customer who had too many messages is capped, one who has deleted the staff failed, as WeCom tells it."""
 

@@ -150,6 +150,7 @@ def test_a_naive_enrolment_is_refused() -> None:
         (lambda: Journey("welcome", [step("a", timedelta(1)), step("b", timedelta(1))]), "'b' .* not due after"),
         (lambda: Journey("welcome", [step()], exits="paid"), "list of names"),
         (lambda: Journey("welcome", [step()], reentry=timedelta(-1)), "reentry= must not be negative"),
+        (lambda: Journey("welcome", [step()], category=""), "must have 1 to 32 characters"),
     ],
 )
 def test_mistakes_are_refused_where_they_are_made(make: object, words: str) -> None:

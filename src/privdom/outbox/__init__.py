@@ -10,12 +10,14 @@ The outbox: calls to WeCom that must happen once, and the tags that modules want
 
 from __future__ import annotations
 
-from privdom.outbox.gate import Gate, QuietHours, ReachCap
+from privdom.outbox.budgets import Budget, Forecast, Touch, TouchForecast
+from privdom.outbox.gate import MARKETING, SERVICE, FrequencyRule, Gate, QuietHours, ReachCap
 from privdom.outbox.kind import Kind
 from privdom.outbox.kinds import BROADCAST, CONTACT_WAY, CORP_TAG, TRANSFER, WELCOME
 from privdom.outbox.parked import AsyncParked, AuditEntry, Inspection, Parked
 from privdom.outbox.service import AsyncOutbox, Outbox
 from privdom.outbox.settings import OutboxSettings, Policy
+from privdom.outbox.staff_sends import StaffSends
 from privdom.outbox.tags import AsyncDesiredTags, DesiredTags, PushReport, TagCounts
 from privdom.outbox.units import GateReport, ItemResult, ItemState, Subject, TickReport, Unit, UnitState
 
@@ -24,13 +26,18 @@ __all__ = [
     "BROADCAST",
     "CONTACT_WAY",
     "CORP_TAG",
+    "MARKETING",
+    "SERVICE",
     "TRANSFER",
     "WELCOME",
     "AsyncDesiredTags",
     "AsyncOutbox",
     "AsyncParked",
     "AuditEntry",
+    "Budget",
     "DesiredTags",
+    "Forecast",
+    "FrequencyRule",
     "Gate",
     "GateReport",
     "Inspection",
@@ -44,9 +51,12 @@ __all__ = [
     "PushReport",
     "QuietHours",
     "ReachCap",
+    "StaffSends",
     "Subject",
     "TagCounts",
     "TickReport",
+    "Touch",
+    "TouchForecast",
     "Unit",
     "UnitState",
 ]

@@ -13,10 +13,11 @@ from sqlalchemy.exc import IntegrityError
 
 from privdom.errors import PrivdomError
 from privdom.outbox import transitions
+from privdom.outbox.arming import arm
 from privdom.outbox.context import Context
 from privdom.outbox.rules import judge, judge_preparation
 from privdom.outbox.units import TickReport, Unit, UnitState
-from privdom.outbox.verdicts import Confirm, Doubt, Park, Refuse, Release, Verdict
+from privdom.outbox.verdicts import Confirm, Doubt, Park, Refuse, Release, Skip, Verdict
 
 
 __all__ = ["call_round", "open_kinds"]
@@ -74,23 +75,15 @@ async def _call_armed(ctx: Context, prepared: Sequence[_Prepared]) -> TickReport
     until = ctx.port.monotonic() + ctx.settings.write_budget.total_seconds()
     now = ctx.port.now()
 
-    def arm(conn: Connection) -> tuple[TickReport, list[Unit]]:
-        failed = [_Called(p.unit, p.failure) for p in prepared if p.failure is not None]
-        armed = transitions.arm(
-            conn,
-            ctx.corp_id,
-            [p.unit for p in prepared if p.failure is None],
-            now=now,
-            due_at={
-                name: now + (kind.patience or ctx.horizon + ctx.settings.settle) for name, kind in ctx.kinds.items()
-            },
-            worker=ctx.worker,
-            prepared={p.unit.id: p.note for p in prepared if p.note is not None},
-        )
-        return _settle(ctx, conn, failed, now, since=UnitState.READY), armed
+    def work(conn: Connection) -> tuple[TickReport, Sequence[Unit]]:
+        notes = {p.unit.id: p.note for p in prepared if p.note is not None}
+        done = arm(ctx, conn, [p.unit for p in prepared if p.failure is None], now, notes)
+        ended = [_Called(p.unit, p.failure) for p in prepared if p.failure is not None]
+        ended += [_Called(unit, verdict) for unit, verdict in done.ended]
+        return _settle(ctx, conn, ended, now, since=UnitState.READY), done.armed
 
     try:
-        report, armed = await ctx.write(arm)
+        report, armed = await ctx.write(work)
     except IntegrityError:
         # Another worker has just armed a unit of one of these lanes: the index lets only one in. Next time, then.
         return TickReport()
@@ -123,7 +116,15 @@ def _settle(
     settled: list[tuple[Unit, UnitState]] = []
     for c in called:
         unit, verdict = c.unit, c.verdict
-        held = transitions.apply(conn, unit, verdict, now=now, settle=ctx.settings.settle, since=[since])
+        held = transitions.apply(
+            conn,
+            unit,
+            verdict,
+            now=now,
+            at=ctx.counts_from(unit, now),
+            settle=ctx.settings.settle,
+            since=[since],
+        )
         match verdict:
             case Confirm(done) if not held:
                 # Somebody took over, who cannot know what this worker knows.
@@ -148,6 +149,9 @@ def _settle(
                 transitions.append_audit(conn, unit, at=now, by="engine", action="parked", note=reason)
                 settled.append((unit, UnitState.PARKED))
                 report += TickReport(parked=1)
+            case Skip():
+                settled.append((unit, UnitState.DROPPED))
+                report += TickReport(held=1)
             case Release():
                 report += TickReport(released=1)
             case _:

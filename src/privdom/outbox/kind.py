@@ -113,7 +113,12 @@ class Kind(Protocol[Q, A]):
         return None
 
     def fingerprint(self, request: Q) -> str:
-        """Return what a look-up can tell apart: units that share it may be taken for each other."""
+        """
+        Return what a look-up can tell apart: units that share it may be taken for each other.
+
+        Of a kind that reaches, it does not depend on the subjects: the gate may
+        leave some out right before the call.
+        """
         ...
 
     async def prepare(self, wecom: AsyncWeCom, request: Q) -> str:

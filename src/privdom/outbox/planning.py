@@ -5,24 +5,26 @@ from __future__ import annotations
 import hashlib
 import uuid
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, String, and_, delete, func, insert, or_, select, text
+from sqlalchemy import Connection, String, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from privdom.errors import UsageError
-from privdom.outbox.gate import Decision, Gate, decide
+from privdom.outbox import gate_store
+from privdom.outbox.gate import Decision, Gate
 from privdom.outbox.kind import Kind
 from privdom.outbox.settings import Policy
-from privdom.outbox.tables import ledger, suppression, unit
+from privdom.outbox.staff_sends import STEP
+from privdom.outbox.tables import ledger, unit
 from privdom.outbox.units import GateReport, ItemState, Subject, UnitState
 from privdom.store import sql
 from privdom.wecom.wire import dumps, unstructure
 
 
-__all__ = ["allow", "plan", "suppress"]
+__all__ = ["plan"]
 
 Q = TypeVar("Q")
 
@@ -37,6 +39,7 @@ def plan(
     now: datetime,
     owner: str,
     subjects: Iterable[tuple[str, str, str]],
+    category: str,
     lane: str | None,
     not_before: datetime | None,
     unit_id: str | None,
@@ -49,7 +52,7 @@ def plan(
         msg = "a subject stands twice in this plan: one call carries one message for each, so make two units"
         raise UsageError(msg)
     kind.check(request, names)
-    _check_keys(rows, unit_id=unit_id, owner=owner, lane=lane)
+    _check_keys(rows, unit_id=unit_id, owner=owner, category=category, lane=lane)
     if not_before is not None and not_before.utcoffset() is None:
         msg = "not_before must be aware: datetime(..., tzinfo=...)"
         raise UsageError(msg)
@@ -69,10 +72,17 @@ def plan(
     due_at = max(now, not_before) if not_before is not None else now
     if kind.reaches:
         due_at = gate.open_at(due_at)
-        decision = _pass(conn, corp_id, names, gate, due_at)
+        # Before the rows: two plans of the same subjects would wait for each other's rows and for the lock.
+        gate_store.lock(conn, corp_id)
     else:
-        decision = Decision(tuple(names), (), ())
-    report = _write_ledger(conn, corp_id, rows, decision, new_id, reach=kind.reaches, at=due_at)
+        category = ""
+    written = _write_ledger(conn, corp_id, rows, new_id, reach=kind.reaches, category=category, at=due_at)
+    decision = Decision((), (), ())
+    if kind.reaches and written:
+        bounds = gate.bounds(due_at, category)
+        decision = gate_store.held_back(conn, corp_id, new_id, category=category, bounds=bounds, now=now)
+        gate_store.hold(conn, new_id, decision, values={"unit_id": None})
+    report = _report(rows, written, decision, new_id, due_at)
     if rows and not report.planned:
         return report
     if len(report.planned) < len(rows):
@@ -84,6 +94,7 @@ def plan(
             corp_id=corp_id,
             kind=kind.name,
             owner=owner,
+            category=category,
             lane=forced or lane or new_id,
             state=UnitState.READY,
             policy=policy,
@@ -101,9 +112,14 @@ def plan(
     return report
 
 
-def _check_keys(rows: Iterable[Subject], *, unit_id: str | None, owner: str, lane: str | None) -> None:
+def _check_keys(rows: Iterable[Subject], *, unit_id: str | None, owner: str, category: str, lane: str | None) -> None:
     # PostgreSQL would refuse what is too long, SQLite would take it.
-    keys = [(unit.c.id, "unit_id", unit_id), (unit.c.owner, "owner", owner), (unit.c.lane, "lane", lane)]
+    keys = [
+        (unit.c.id, "unit_id", unit_id),
+        (unit.c.owner, "owner", owner),
+        (unit.c.category, "category", category),
+        (unit.c.lane, "lane", lane),
+    ]
     for row in rows:
         keys += [(ledger.c[name], f"the {name} of a subject", getattr(row, name)) for name in Subject._fields]
     for column, name, value in keys:
@@ -114,69 +130,29 @@ def _check_keys(rows: Iterable[Subject], *, unit_id: str | None, owner: str, lan
     if unit_id == "":
         msg = "unit_id is empty: give an id of your own, or None"
         raise UsageError(msg)
-
-
-def _pass(conn: Connection, corp_id: str, names: Sequence[str], gate: Gate, at: datetime) -> Decision:
-    # Two plans at once could each find room for the last message of a customer. SQLite lets only one in anyway.
-    if conn.dialect.name == "postgresql":
-        conn.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"privdom outbox gate {corp_id}"}
-        )
-    silenced: set[str] = set()
-    used: dict[str, int] = {}
-    limit = None if gate.cap is None else gate.cap.limit_at(at, gate.zone)
-    for chunk in sql.chunks(names):
-        silenced.update(
-            conn.scalars(
-                select(suppression.c.subject).where(suppression.c.corp_id == corp_id, suppression.c.subject.in_(chunk))
-            )
-        )
-        if gate.cap is None:
-            continue
-        start, end = gate.cap.window(at, gate.zone)
-        # What is planned and late may still land in this window, so it counts here too.
-        counts = or_(
-            and_(ledger.c.state == ItemState.PLANNED, ledger.c.at < end),
-            and_(
-                ledger.c.state.in_([ItemState.SENT, ItemState.UNSEEN, ItemState.PARKED]),
-                ledger.c.at >= start,
-                ledger.c.at < end,
-            ),
-        )
-        query = (
-            select(ledger.c.subject, func.count())
-            .where(ledger.c.corp_id == corp_id, ledger.c.reach, ledger.c.subject.in_(chunk), counts)
-            .group_by(ledger.c.subject)
-        )
-        used.update((subject, count) for subject, count in conn.execute(query))
-    return decide(names, used=used, limit=limit, suppressed=silenced)
+    if any(row.step == STEP for row in rows):
+        msg = f"the step {STEP!r} is for what staff send on their own: call yours otherwise"
+        raise UsageError(msg)
+    if not category:
+        msg = "the category is empty: name one, such as 'marketing' or 'service'"
+        raise UsageError(msg)
 
 
 def _write_ledger(
-    conn: Connection,
-    corp_id: str,
-    rows: Sequence[Subject],
-    decision: Decision,
-    unit_id: str,
-    *,
-    reach: bool,
-    at: datetime,
-) -> GateReport:
-    states = {
-        **dict.fromkeys(decision.allowed, ItemState.PLANNED),
-        **dict.fromkeys(decision.capped, ItemState.CAPPED),
-        **dict.fromkeys(decision.suppressed, ItemState.SUPPRESSED),
-    }
+    conn: Connection, corp_id: str, rows: Sequence[Subject], unit_id: str, *, reach: bool, category: str, at: datetime
+) -> set[Subject]:
+    """Write a row for each subject that has none of this key; return whose were written."""
     values: list[dict[str, Any]] = [
         {
             "corp_id": corp_id,
             "step": row.step,
             "subject": row.subject,
             "occurrence": row.occurrence,
-            "unit_id": unit_id if states[row.subject] is ItemState.PLANNED else None,
-            "state": states[row.subject],
+            "unit_id": unit_id,
+            "state": ItemState.PLANNED,
             "code": None,
             "reach": reach,
+            "category": category,
             "at": at,
         }
         for row in rows
@@ -190,9 +166,17 @@ def _write_ledger(
     )
     for chunk in sql.chunks(values):
         written.update(Subject(*row) for row in conn.execute(statement, chunk))
+    return written
+
+
+def _report(
+    rows: Sequence[Subject], written: Set[Subject], decision: Decision, unit_id: str, at: datetime
+) -> GateReport:
+    held = dict.fromkeys(decision.capped, ItemState.CAPPED) | dict.fromkeys(decision.suppressed, ItemState.SUPPRESSED)
     found: dict[ItemState | None, list[Subject]] = {}
     for row in rows:
-        found.setdefault(states[row.subject] if row in written else None, []).append(row)
+        state = held.get(row.subject, ItemState.PLANNED) if row in written else None
+        found.setdefault(state, []).append(row)
     planned = tuple(found.get(ItemState.PLANNED, ()))
     return GateReport(
         unit_id=unit_id if planned or not rows else None,
@@ -202,15 +186,3 @@ def _write_ledger(
         already=tuple(found.get(None, ())),
         due_at=at,
     )
-
-
-def suppress(conn: Connection, corp_id: str, subjects: Iterable[str], reason: str, at: datetime) -> None:
-    """Put *subjects* on the list of those who must not be messaged."""
-    rows = [{"corp_id": corp_id, "subject": s, "reason": reason, "at": at} for s in sorted(set(subjects))]
-    sql.upsert(conn, suppression, rows, keys=["corp_id", "subject"])
-
-
-def allow(conn: Connection, corp_id: str, subjects: Iterable[str]) -> None:
-    """Take *subjects* off that list."""
-    for chunk in sql.chunks(subjects):
-        conn.execute(delete(suppression).where(suppression.c.corp_id == corp_id, suppression.c.subject.in_(chunk)))

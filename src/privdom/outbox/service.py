@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -13,17 +13,20 @@ from sqlalchemy import Connection, delete, func, select, update
 from privdom._port import Blocking, blocking, core_of
 from privdom.errors import UsageError
 from privdom.events import EventLog
-from privdom.outbox import planning, transitions
+from privdom.outbox import asking, gate_store, planning, transitions
 from privdom.outbox._twins import same
+from privdom.outbox.budgets import Budget, Forecast, Touch
 from privdom.outbox.calling import call_round
 from privdom.outbox.context import Context
+from privdom.outbox.gate import MARKETING
 from privdom.outbox.kind import Kind
 from privdom.outbox.kinds import KINDS
 from privdom.outbox.parked import AsyncParked, Parked
 from privdom.outbox.recovery import recover
 from privdom.outbox.settings import OutboxSettings, Policy
+from privdom.outbox.staff_sends import StaffSends, learn
 from privdom.outbox.tables import ledger, unit
-from privdom.outbox.units import GateReport, ItemResult, ItemState, TickReport, Unit, UnitState
+from privdom.outbox.units import HELD, GateReport, ItemResult, ItemState, TickReport, Unit, UnitState
 from privdom.store import Store
 from privdom.wecom.client import AsyncWeCom, WeCom
 
@@ -74,6 +77,7 @@ class AsyncOutbox:
         *,
         owner: str,
         subjects: Iterable[tuple[str, str, str]] = (),
+        category: str = MARKETING,
         lane: str | None = None,
         not_before: datetime | None = None,
         unit_id: str | None = None,
@@ -93,6 +97,7 @@ class AsyncOutbox:
             request: That kind's request, such as a ``NewMessage``.
             owner: Who hears of the end, as the ``owner`` of `UnitSettled`.
             subjects: For whom, and why: (subject, step, occurrence), as in `Subject`.
+            category: What the gate takes a message for; ``"service"`` may use the gate's reserve.
             lane: Units of a lane are called one after the other. By default the kind knows.
             not_before: Not called earlier; quiet hours move it further.
             unit_id: An id of your own: planned again under it, a unit stays as it is.
@@ -114,6 +119,7 @@ class AsyncOutbox:
             now=ctx.port.now(),
             owner=owner,
             subjects=subjects,
+            category=category,
             lane=lane,
             not_before=not_before,
             unit_id=unit_id,
@@ -136,10 +142,11 @@ class AsyncOutbox:
         if dropped.rowcount != 1:
             return False
         held = self.unit(conn, unit_id)
+        never = [ledger.c.unit_id == unit_id]
         if held.suspect:
-            transitions.set_items(conn, unit_id, ItemState.DROPPED, None)
-        else:
-            conn.execute(delete(ledger).where(ledger.c.unit_id == unit_id))
+            transitions.set_items(conn, unit_id, ItemState.DROPPED, now)
+            never.append(ledger.c.state.in_(HELD))
+        conn.execute(delete(ledger).where(*never))
         self._ctx.tell(conn, [(held, UnitState.DROPPED)])
         return True
 
@@ -179,13 +186,65 @@ class AsyncOutbox:
         """Return what became of each subject of a unit."""
         return transitions.items(conn, unit_id)
 
-    def suppress(self, conn: Connection, subjects: Iterable[str], *, reason: str) -> None:
-        """Put customers or groups on the list of those who must not be messaged; it holds for plans from now on."""
-        planning.suppress(conn, self._ctx.corp_id, subjects, reason, self._ctx.port.now())
+    def suppress(self, conn: Connection, subjects: Iterable[str], *, reason: str, category: str | None = None) -> None:
+        """
+        Put customers or groups on the list of those who must not be messaged.
 
-    def allow(self, conn: Connection, subjects: Iterable[str]) -> None:
-        """Take customers or groups off that list."""
-        planning.allow(conn, self._ctx.corp_id, subjects)
+        It holds for all calls that begin from now on, also of what is planned
+        already. A call whose fate is unknown is not taken back.
+
+        Args:
+            category: Hold back only messages of this category; None: all messages.
+        """
+        gate_store.suppress(conn, self._ctx.corp_id, subjects, reason, self._ctx.port.now(), category)
+
+    def allow(self, conn: Connection, subjects: Iterable[str], *, category: str | None = None) -> None:
+        """
+        Take back what `suppress` did for the same *category*.
+
+        Who is on the list for everything and for a category stays on it for the other one.
+        """
+        gate_store.allow(conn, self._ctx.corp_id, subjects, category)
+
+    def budget(
+        self,
+        conn: Connection,
+        subjects: Iterable[str],
+        *,
+        category: str = MARKETING,
+        at: datetime | None = None,
+    ) -> dict[str, Budget]:
+        """
+        Return how many more messages of *category* may reach each customer or group: an upper bound.
+
+        It counts what is planned, what was or may have been sent, and what staff
+        were seen to send on their own (`learn_staff_sends`).
+
+        Args:
+            subjects: External_userids or chat_ids.
+            category: As in `plan`.
+            at: For which moment, which quiet hours move on; by default now.
+
+        Raises:
+            UsageError: *at* has no time zone.
+        """
+        ctx = self._ctx
+        gate, now = ctx.settings.gate, ctx.port.now()
+        return asking.budget(conn, ctx.corp_id, subjects, gate=gate, category=category, at=at, now=now)
+
+    def forecast(self, conn: Connection, subjects: Iterable[str], touches: Iterable[Touch]) -> Forecast:
+        """
+        Return how many messages of a plan the gate would let through if it were planned now: an upper bound.
+
+        Each touch goes to each subject, in the order of their moments; what the
+        gate holds back leaves its place to later ones. Nothing is stored.
+
+        Args:
+            subjects: External_userids or chat_ids.
+            touches: When, and of which category.
+        """
+        ctx = self._ctx
+        return asking.forecast(conn, ctx.corp_id, subjects, touches, gate=ctx.settings.gate, now=ctx.port.now())
 
     def next_at(self, conn: Connection) -> datetime | None:
         """Return the earliest moment at which `tick` has something to do, None if never; it may be past."""
@@ -226,6 +285,22 @@ class AsyncOutbox:
         while report := await self.tick():
             total += report
         return total
+
+    async def learn_staff_sends(self, *, overlap: timedelta = timedelta(hours=2)) -> StaffSends:
+        """
+        Read from WeCom's records what staff sent on their own, so that the gate counts it (documentation 93338).
+
+        It reads the windows that the gate looks at, and goes on where it stopped
+        the last time. What was read stays, whatever happens. Call it now and then,
+        and before large plans.
+
+        Args:
+            overlap: How far before that point to look again, for what WeCom shows late.
+
+        Raises:
+            PrivdomError: WeCom cannot be asked, or not any more: a quota, for example. Call it again later.
+        """
+        return await learn(self._ctx, overlap)
 
     def __repr__(self) -> str:
         return f"<AsyncOutbox of {self._ctx.corp_id} in {self._ctx.store!r}>"
@@ -268,6 +343,9 @@ class Outbox(Blocking[AsyncOutbox]):
     items = same(AsyncOutbox.items)
     suppress = same(AsyncOutbox.suppress)
     allow = same(AsyncOutbox.allow)
+    budget = same(AsyncOutbox.budget)
+    forecast = same(AsyncOutbox.forecast)
     next_at = same(AsyncOutbox.next_at)
     tick = blocking(AsyncOutbox.tick)
     drain = blocking(AsyncOutbox.drain)
+    learn_staff_sends = blocking(AsyncOutbox.learn_staff_sends)

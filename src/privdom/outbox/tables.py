@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text
 from privdom.store import BigId, UtcTime, metadata
 
 
-__all__ = ["audit", "ledger", "suppression", "unit"]
+__all__ = ["audit", "ledger", "staff_reading", "suppression", "unit"]
 
 unit = Table(
     "privdom_unit",
@@ -18,6 +18,7 @@ unit = Table(
     Column("corp_id", String(64), nullable=False),
     Column("kind", String(32), nullable=False),
     Column("owner", String(64), nullable=False),
+    Column("category", String(32), nullable=False),
     Column("lane", String(255), nullable=False),
     Column("state", String(12), nullable=False),
     Column("policy", String(8), nullable=False),
@@ -82,8 +83,11 @@ ledger = Table(
     Column("unit_id", String(64)),
     Column("state", String(12), nullable=False),
     Column("code", Integer),
-    # Whether it counts towards the reach cap once it is planned or sent.
+    # Whether it counts towards caps and rules once it is planned or sent, and as what. What staff send on their own
+    # has rows without a unit and a category.
     Column("reach", Boolean, nullable=False),
+    Column("category", String(32), nullable=False),
+    # Planned, when it is due; then when that came about.
     Column("at", UtcTime, nullable=False),
 )
 Index("ix_privdom_ledger_unit", ledger.c.unit_id)
@@ -94,8 +98,19 @@ suppression = Table(
     metadata,
     Column("corp_id", String(64), primary_key=True),
     Column("subject", String(64), primary_key=True),
+    # Empty: nothing at all.
+    Column("category", String(32), primary_key=True),
     Column("reason", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
+)
+
+# How far what staff send on their own has been read.
+staff_reading = Table(
+    "privdom_staff_reading",
+    metadata,
+    Column("corp_id", String(64), primary_key=True),
+    Column("chat_type", String(16), primary_key=True),
+    Column("read_to", UtcTime, nullable=False),
 )
 
 audit = Table(

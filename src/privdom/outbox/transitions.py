@@ -33,8 +33,8 @@ from sqlalchemy import (
 
 from privdom.outbox.settings import Policy
 from privdom.outbox.tables import audit, ledger, unit
-from privdom.outbox.units import ItemResult, ItemState, Unit, UnitState
-from privdom.outbox.verdicts import Confirm, Done, Doubt, LookAgain, Park, Refuse, Release, Verdict
+from privdom.outbox.units import HELD, ItemResult, ItemState, Unit, UnitState
+from privdom.outbox.verdicts import Confirm, Done, Doubt, LookAgain, Park, Refuse, Release, Skip, Verdict
 from privdom.store import UtcTime, sql
 
 
@@ -47,6 +47,7 @@ __all__ = [
     "built_heads",
     "claim",
     "confirm",
+    "free",
     "heads",
     "items",
     "load",
@@ -123,10 +124,18 @@ def peek(conn: Connection, corp_id: str, kinds: Collection[str], now: datetime, 
     return [_unit(row) for row in conn.execute(heads(corp_id, kinds).where(unit.c.due_at <= now).limit(limit))]
 
 
+def free(conn: Connection, corp_id: str, peeked: Sequence[Unit], now: datetime) -> list[Unit]:
+    """Return those of *peeked* that are still the ready heads of their lanes and due, locked, most urgent first."""
+    seen = {u.id: u.fence for u in peeked}
+    query = heads(corp_id, {u.kind for u in peeked}).where(unit.c.id.in_(list(seen)), unit.c.due_at <= now)
+    if conn.dialect.name == "postgresql":
+        query = query.with_for_update(skip_locked=True, of=unit)
+    return [u for u in map(_unit, conn.execute(query)) if u.fence == seen[u.id]]
+
+
 def arm(
     conn: Connection,
-    corp_id: str,
-    peeked: Sequence[Unit],
+    free: Sequence[Unit],
     *,
     now: datetime,
     due_at: Mapping[str, datetime],
@@ -134,16 +143,11 @@ def arm(
     prepared: Mapping[str, str],
 ) -> list[Unit]:
     """
-    Move those of *peeked* that are still the ready heads of their lanes to ``calling``; return them as armed.
+    Move units that are `free` to ``calling``; return them as armed.
 
     Args:
         due_at: By kind, when the look-up begins if no answer has come.
     """
-    seen = {u.id: u.fence for u in peeked}
-    query = heads(corp_id, {u.kind for u in peeked}).where(unit.c.id.in_(list(seen)))
-    if conn.dialect.name == "postgresql":
-        query = query.with_for_update(skip_locked=True, of=unit)
-    free = [u for u in map(_unit, conn.execute(query)) if u.fence == seen[u.id]]
     if not free:
         return []
     moment = literal(now, UtcTime)
@@ -224,13 +228,19 @@ def apply(
     verdict: Verdict,
     *,
     now: datetime,
+    at: datetime,
     settle: timedelta,
     since: Sequence[UnitState] = _IN_FLIGHT,
 ) -> bool:
-    """Carry out *verdict* on a unit; return False if somebody else holds it by now."""
+    """
+    Carry out *verdict* on a unit; return False if somebody else holds it by now.
+
+    Args:
+        at: By which moment its call counts for caps and rules, if it may have been made.
+    """
     match verdict:
         case Confirm(done):
-            return confirm(conn, held, done, now=now, settle=settle, since=since)
+            return confirm(conn, held, done, now=now, at=at, settle=settle, since=since)
         case Refuse(reason, code):
             moved = transit(conn, held, to=UnitState.REFUSED, since=since, reason=reason, due_at=None, settled_at=now)
             if moved:
@@ -239,9 +249,10 @@ def apply(
         case Park(reason):
             moved = transit(conn, held, to=UnitState.PARKED, since=since, reason=reason, due_at=None, settled_at=now)
             if moved:
-                # May have been sent, when it was due: that is what counts for the reach cap.
-                set_items(conn, held.id, ItemState.PARKED, None)
+                set_items(conn, held.id, ItemState.PARKED, at if held.attempt else None)
             return moved
+        case Skip(reason):
+            return transit(conn, held, to=UnitState.DROPPED, since=since, reason=reason, due_at=None, settled_at=now)
         case Release(wait, reason, doubt):
             suspect = held.suspect or doubt
             return transit(
@@ -270,10 +281,16 @@ def confirm(
     done: Done,
     *,
     now: datetime,
+    at: datetime | None,
     settle: timedelta,
     since: Sequence[UnitState] = _IN_FLIGHT,
 ) -> bool:
-    """Record that WeCom has *held*, and what became of each subject."""
+    """
+    Record that WeCom has *held*, and what became of each subject.
+
+    Args:
+        at: By which moment it counts for caps and rules; None: as before.
+    """
     moved = transit(
         conn,
         held,
@@ -287,7 +304,7 @@ def confirm(
         due_at=now + settle if held.suspect else None,
     )
     if moved:
-        set_items(conn, held.id, ItemState.SENT, now)
+        set_items(conn, held.id, ItemState.SENT, at)
         special = [
             {"key": subject, "to": item.state, "errcode": item.code}
             for subject, item in sorted(done.items.items())
@@ -304,9 +321,10 @@ def confirm(
 
 
 def set_items(conn: Connection, unit_id: str, to: ItemState, at: datetime | None, *, code: int | None = None) -> None:
-    """Set all ledger rows of a unit; None leaves the moment that counts for the reach cap as it is."""
+    """Set the ledger rows of those whom a unit is for by now; None leaves the moment that counts for caps as it is."""
     values: dict[str, Any] = {"state": to, "code": code} | ({} if at is None else {"at": at})
-    conn.execute(update(ledger).where(ledger.c.unit_id == unit_id).values(values))
+    theirs = (ledger.c.unit_id == unit_id, ledger.c.state.not_in(HELD))
+    conn.execute(update(ledger).where(*theirs).values(values))
 
 
 def taken(conn: Connection, held: Unit, remote_ids: Collection[str]) -> set[str]:

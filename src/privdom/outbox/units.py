@@ -12,7 +12,7 @@ import attrs
 from privdom.outbox.settings import Policy
 
 
-__all__ = ["GateReport", "ItemResult", "ItemState", "Subject", "TickReport", "Unit", "UnitState", "counted"]
+__all__ = ["HELD", "GateReport", "ItemResult", "ItemState", "Subject", "TickReport", "Unit", "UnitState", "counted"]
 
 
 def counted(values: Sized) -> str:
@@ -36,7 +36,7 @@ class UnitState(StrEnum):
     PARKED = "parked"
     """Nobody can tell by machine; a person decides."""
     DROPPED = "dropped"
-    """Given up, by its owner before the call or by a person after parking."""
+    """Given up: by its owner or for want of recipients before the call, or by a person after parking."""
 
     @property
     def settled(self) -> bool:
@@ -58,12 +58,16 @@ class ItemState(StrEnum):
     UNSEEN = "unseen"
     """A look-up found the call, but WeCom does not show this subject in it."""
     CAPPED = "capped"
-    """Held back by the reach cap."""
+    """Held back by the reach cap, the reserve or a rule, when it was planned or right before the call."""
     SUPPRESSED = "suppressed"
-    """On the list of those who must not be messaged."""
+    """On the list of those who must not be messaged, when it was planned or right before the call."""
     REFUSED = "refused"
     PARKED = "parked"
     DROPPED = "dropped"
+
+
+HELD = (ItemState.CAPPED, ItemState.SUPPRESSED)
+"""Held back by the gate: never part of a call."""
 
 
 class Subject(NamedTuple):
@@ -104,6 +108,7 @@ class Unit:
     corp_id: str
     kind: str
     owner: str
+    category: str = attrs.field(repr=False)
     lane: str = attrs.field(repr=False)
     state: UnitState
     policy: Policy = attrs.field(repr=False)
@@ -157,6 +162,8 @@ class TickReport:
 
     confirmed: int = 0
     refused: int = 0
+    held: int = 0
+    """Not called, since the gate holds all their recipients back by now."""
     parked: int = 0
     released: int = 0
     """Not carried out by WeCom for now, and ready again later."""
@@ -171,7 +178,8 @@ class TickReport:
     @property
     def done(self) -> int:
         """How many units this tick had in hand."""
-        return self.confirmed + self.refused + self.parked + self.released + self.unknown + self.looked_up + self.swept
+        settled = self.confirmed + self.refused + self.held + self.parked
+        return settled + self.released + self.unknown + self.looked_up + self.swept
 
     def __add__(self, other: TickReport) -> TickReport:
         mine, theirs = attrs.astuple(self), attrs.astuple(other)

@@ -11,7 +11,7 @@ import attrs
 from privdom.outbox.units import ItemState, counted
 
 
-__all__ = ["Confirm", "Done", "Doubt", "Item", "LookAgain", "Park", "Refuse", "Release", "Verdict"]
+__all__ = ["Confirm", "Done", "Doubt", "Item", "LookAgain", "Park", "Refuse", "Release", "Skip", "Verdict"]
 
 
 @attrs.frozen
@@ -88,4 +88,11 @@ class Park:
     reason: str
 
 
-Verdict: TypeAlias = Confirm | Release | Refuse | Doubt | LookAgain | Park
+@attrs.frozen
+class Skip:
+    """It is not called: nobody is left whom it may reach."""
+
+    reason: str
+
+
+Verdict: TypeAlias = Confirm | Release | Refuse | Doubt | LookAgain | Park | Skip

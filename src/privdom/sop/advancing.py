@@ -28,12 +28,15 @@ _KINDS = (UnitSettled.kind, CustomerMoved.kind, FollowRemoved.kind)
 EVENTS_AT_ONCE = 500
 
 LEFT_OUT = "left out of the task by WeCom"
+OVER_CAP = "held back by the reach cap"
+OPTED_OUT = "on the list of those who must not be messaged"
 
 
 def consume(ctx: Context) -> AdvanceReport:
     """Act on a batch of events, and move the cursor past them, in one transaction."""
     corp_id, now = ctx.corp_id, ctx.port.now()
     left: list[JourneyLeft] = []
+    capped = 0
     with ctx.log.batch(corp_id, OWNER, _KINDS, EVENTS_AT_ONCE) as batch:
         conn = batch.connection
         lock(conn, corp_id)
@@ -44,7 +47,7 @@ def consume(ctx: Context) -> AdvanceReport:
                     steps.again(conn, corp_id, now, customers=[move.external_userid for move in event])
                     ctx.set_facts(conn, moved, EnrolmentState.ACTIVE, now)
                 case UnitSettled(owner=owner) if owner == OWNER:
-                    _settle(ctx, conn, event.unit_id, UnitState(event.state), now)
+                    capped += _settle(ctx, conn, event.unit_id, UnitState(event.state), now)
                 case FollowRemoved(by=by) if by != "transfer":
                     ended = enrolments.leave(
                         conn, corp_id, [event.external_userid], LOST, now, staff_userid=event.staff_userid
@@ -53,7 +56,7 @@ def consume(ctx: Context) -> AdvanceReport:
                 case _:
                     pass
         ctx.log.append(conn, corp_id, *left)
-    return AdvanceReport(events=len(batch.events), exited=len(left))
+    return AdvanceReport(events=len(batch.events), exited=len(left), capped=capped)
 
 
 def _grouped(events: Iterable[DomainEvent]) -> Iterator[DomainEvent | list[CustomerMoved]]:
@@ -71,14 +74,19 @@ def _grouped(events: Iterable[DomainEvent]) -> Iterator[DomainEvent | list[Custo
         yield list(moves.values())
 
 
-def _settle(ctx: Context, conn: Connection, unit_id: str, state: UnitState, now: datetime) -> None:
+def _settle(ctx: Context, conn: Connection, unit_id: str, state: UnitState, now: datetime) -> int:
+    """Settle the steps of a unit; return how many of them the gate held back right before the call."""
     corp_id = ctx.corp_id
     unsettled = (StepState.PLANNED, StepState.PARKED)
+    items = ctx.outbox.items(conn, unit_id)
+    held = 0
+    for item_state, why in ((ItemState.CAPPED, OVER_CAP), (ItemState.SUPPRESSED, OPTED_OUT)):
+        if names := [item.subject for item in items if item.state is item_state]:
+            held += steps.settle(conn, corp_id, unit_id, unsettled, Outcome(StepState.CAPPED, why, now), names)
     reason = ctx.outbox.unit(conn, unit_id).reason or ""
     match state:
         case UnitState.CONFIRMED:
             steps.settle(conn, corp_id, unit_id, unsettled, Outcome(StepState.CONFIRMED, "", now))
-            items = ctx.outbox.items(conn, unit_id)
             left_out = [item.subject for item in items if item.state is ItemState.FAILED]
             failed = Outcome(StepState.FAILED, LEFT_OUT, now)
             steps.settle(conn, corp_id, unit_id, (StepState.CONFIRMED,), failed, left_out)
@@ -90,6 +98,7 @@ def _settle(ctx: Context, conn: Connection, unit_id: str, state: UnitState, now:
             steps.settle(conn, corp_id, unit_id, (StepState.PLANNED,), Outcome(StepState.PARKED, reason, now))
         case _:
             steps.settle(conn, corp_id, unit_id, unsettled, Outcome(StepState.REFUSED, GIVEN_UP, now))
+    return held
 
 
 async def take_back(ctx: Context, now: datetime) -> None:
@@ -132,12 +141,13 @@ def plan(conn: Connection, ctx: Context, group: Group, now: datetime, send_at: d
         ),
         owner=OWNER,
         subjects=[(r.external_userid, f"{journey.id}/{step.id}", str(r.occurrence)) for r in staying],
+        category=journey.category,
     )
     if report.unit_id is not None:
         steps.plan(conn, corp_id, group, [s.subject for s in report.planned], report.unit_id, now)
     for subjects, state, reason in (
-        (report.capped, StepState.CAPPED, "held back by the reach cap"),
-        (report.suppressed, StepState.CAPPED, "on the list of those who must not be messaged"),
+        (report.capped, StepState.CAPPED, OVER_CAP),
+        (report.suppressed, StepState.CAPPED, OPTED_OUT),
         # The outbox has dropped a unit that a person had let it call again: nothing proves that nothing was sent.
         (report.already, StepState.FAILED, SENT_BEFORE),
     ):

@@ -36,6 +36,8 @@ CHINA = timezone(timedelta(hours=8), "UTC+8")
 
 # Ids become parts of fact names and of the ledger's keys, so they stay plain and short.
 _ID = re.compile(r"[\w.-]{1,48}")
+# As many as the outbox keeps.
+_CATEGORY_CHARS = 32
 # {name}, {{ customer.name }}, ${name} and %NAME%. Square brackets are emoji in WeChat: [微笑].
 _PLACEHOLDER = re.compile(r"\{\{?\s*[\w. -]{1,40}\s*\}\}?|%[A-Z_]{3,}%")
 
@@ -178,6 +180,7 @@ class Journey:
         exits: Names of facts. A customer for whom one of them is set, and neither false, zero nor empty, leaves when
             their next step is due: ``("paid",)``.
         reentry: How long after a customer left or finished they may be enrolled again; None: never.
+        category: What the outbox's gate takes its messages for.
 
     Raises:
         UsageError: No steps, two of one id, or steps out of order.
@@ -187,6 +190,7 @@ class Journey:
     steps: tuple[Step, ...] = attrs.field(converter=_steps)
     exits: tuple[str, ...] = attrs.field(default=(), converter=_names)
     reentry: timedelta | None = None
+    category: str = "marketing"
 
     def __attrs_post_init__(self) -> None:
         _check_id("journey", self.id)
@@ -207,6 +211,9 @@ class Journey:
                 raise UsageError(msg)
         if self.reentry is not None and self.reentry < timedelta(0):
             msg = "reentry= must not be negative"
+            raise UsageError(msg)
+        if not 1 <= len(self.category) <= _CATEGORY_CHARS:
+            msg = f"the category of journey {self.id!r} must have 1 to {_CATEGORY_CHARS} characters"
             raise UsageError(msg)
 
     def step(self, id_: str) -> Step:
