@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from privdom.wecom.contacts import AddWay, BatchPage, ContactFollow, CustomerPag
 from privdom.wecom.groups import GroupChat, GroupFilter, GroupPage, GroupStatus, MemberType
 from privdom.wecom.staff import Staff
 from tests.chapters.conftest import Corp, Scripted
+
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_staff_are_read_one_by_one_by_department_and_by_role(corp: Corp) -> None:
@@ -161,6 +165,7 @@ def test_staff_without_a_licence_are_named(scripted: Callable[..., Any]) -> None
         ("transfer_result", lambda w: w.transfers.each_result("anna", "ben")),
         ("get_groupmsg_task", lambda w: w.messages.each_task("msg1")),
         ("get_groupmsg_send_result", lambda w: w.messages.each_result("msg1", "anna")),
+        ("get_moment_list", lambda w: w.moments.each(START, START + timedelta(days=1))),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -275,7 +280,8 @@ def test_chapters_say_whose_they_are(corp: Corp) -> None:
     """The repr of a chapter names the corp."""
 
     async def scenario(wecom: AsyncWeCom) -> list[str]:
-        chapters = (wecom.staff, wecom.contacts, wecom.tags, wecom.groups, wecom.codes, wecom.transfers, wecom.messages)
+        chapters = (wecom.staff, wecom.contacts, wecom.tags, wecom.groups, wecom.join_ways, wecom.codes)
+        chapters = (*chapters, wecom.transfers, wecom.messages, wecom.moments)
         return [repr(chapter) for chapter in chapters]
 
     names = corp(scenario)

@@ -18,7 +18,8 @@ from privdom.wecom.codes import (
     NewContactWay,
 )
 from privdom.wecom.contacts import BatchContactsRequest, GetContactRequest, ListContactsRequest, RemarkRequest
-from privdom.wecom.groups import GetGroupRequest, GroupFilter, ListGroupsRequest, OwnerFilter
+from privdom.wecom.groups import GetGroupRequest, GroupFilter, ListGroupsRequest, OwnerFilter, TransferGroupsRequest
+from privdom.wecom.join_ways import DeleteJoinWayRequest, GetJoinWayRequest, JoinWay, JoinWayUpdate, NewJoinWay
 from privdom.wecom.messages import (
     CancelMessageRequest,
     File,
@@ -28,6 +29,7 @@ from privdom.wecom.messages import (
     MiniProgram,
     NewMessage,
     OtherAttachment,
+    RemindRequest,
     ResultsRequest,
     TagFilter,
     TagFilterGroup,
@@ -35,6 +37,15 @@ from privdom.wecom.messages import (
     Text,
     Video,
     WelcomeRequest,
+)
+from privdom.wecom.moments import (
+    ListMomentsRequest,
+    MomentCustomers,
+    MomentJobRequest,
+    MomentLink,
+    MomentSenders,
+    NewMoment,
+    VisibleRange,
 )
 from privdom.wecom.staff import GetStaffRequest, ListStaffRequest
 from privdom.wecom.tags import (
@@ -173,6 +184,37 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "results of nobody": (lambda: ResultsRequest("m", ""), "userid is empty"),
     "results limit": (lambda: ResultsRequest("m", "a", 0), "limit is 0"),
     "cancel nothing": (lambda: CancelMessageRequest(""), "msgid is empty"),
+    "remind of nothing": (lambda: RemindRequest(""), "msgid is empty"),
+    "no groups to give": (lambda: TransferGroupsRequest([], "a"), "chat_ids is empty"),
+    "101 groups to give": (lambda: TransferGroupsRequest([f"wr{i}" for i in range(101)], "a"), "takes 100 at a time"),
+    "a group twice": (lambda: TransferGroupsRequest(["wr1", "wr1"], "a"), "the same id twice"),
+    "groups to nobody": (lambda: TransferGroupsRequest(["wr1"], ""), "new_owner is empty"),
+    "a way nowhere": (lambda: NewJoinWay(chat_id_list=[]), "chat_id_list is empty"),
+    "six groups": (lambda: NewJoinWay(chat_id_list=[f"wr{i}" for i in range(6)]), "takes 5 at a time"),
+    "a way of a third scene": (lambda: NewJoinWay(chat_id_list=["wr1"], scene=3), "scene is 3"),
+    "long note on a way": (lambda: NewJoinWay(chat_id_list=["wr1"], remark="长" * 31), "remark has 31"),
+    "long state of a way": (lambda: NewJoinWay(chat_id_list=["wr1"], state="长" * 31), "state has 31"),
+    "long room": (lambda: NewJoinWay(chat_id_list=["wr1"], room_base_name="长" * 41), "room_base_name has 41"),
+    "odd room": (lambda: NewJoinWay(chat_id_list=["wr1"], auto_create_room=2), "auto_create_room is 2"),
+    "no way": (lambda: GetJoinWayRequest(""), "config_id is empty"),
+    "no way to change": (lambda: JoinWayUpdate("", chat_id_list=["wr1"]), "config_id is empty"),
+    "no way to delete": (lambda: DeleteJoinWayRequest(""), "config_id is empty"),
+    "no moment": (NewMoment, "nothing to publish"),
+    "long moment": (lambda: NewMoment("x" * 2001), "text has 2001"),
+    "ten pictures": (lambda: NewMoment("", [Image("m")] * 10), "takes 9"),
+    "two videos": (lambda: NewMoment("", [Video("m")] * 2), "takes 1"),
+    "mixed": (lambda: NewMoment("", [Video("m"), Image("m")]), "images, or a video, or a link"),
+    "a bare picture": (lambda: NewMoment("", Image("m")), "put it in brackets"),  # type: ignore[arg-type]
+    "a picture by url": (lambda: NewMoment("", [Image(pic_url="u")]), "by media_id"),
+    "a file in a moment": (lambda: NewMoment("", [OtherAttachment("file", {})]), "cannot publish"),
+    "no cover": (lambda: MomentLink("t", "u"), "media_id is empty"),
+    "no senders": (MomentSenders, "nobody is to publish"),
+    "no tags to see it": (lambda: MomentCustomers([]), "tag_list is empty"),
+    "an empty range": (VisibleRange, "visible range is empty"),
+    "no job": (lambda: MomentJobRequest(""), "jobid is empty"),
+    "long window of moments": (lambda: ListMomentsRequest(START, START + timedelta(days=31)), "longer than 30"),
+    "moments limit": (lambda: ListMomentsRequest(START, START + timedelta(days=1), limit=21), "limit is 21"),
+    "moments creator": (lambda: ListMomentsRequest(START, START + timedelta(days=1), ""), "creator is empty"),
     "welcome without code": (lambda: WelcomeRequest("", "hi"), "welcome_code is empty"),
     "welcome with nothing": (lambda: WelcomeRequest("c"), "there is nothing to send"),
 }
@@ -242,6 +284,52 @@ ACCEPTED: dict[str, tuple[Callable[[], object], dict[str, Any]]] = {
         {"welcome_code": "c", "attachments": [{"msgtype": "file", "file": {"media_id": "m"}}]},
     ),
     "a page limit": (lambda: TasksRequest("m"), {"msgid": "m", "limit": 1000}),
+    "a join way as it is": (
+        lambda: NewJoinWay(chat_id_list=["wr1"], auto_create_room=0),
+        {"scene": 2, "auto_create_room": 0, "chat_id_list": ["wr1"]},
+    ),
+    "the whole of a join way": (
+        lambda: JoinWayUpdate.of("c1", NewJoinWay(chat_id_list=["wr1"])),
+        {
+            "config_id": "c1",
+            "scene": 2,
+            "remark": "",
+            "auto_create_room": 1,
+            "room_base_name": "",
+            "chat_id_list": ["wr1"],
+            "state": "",
+        },
+    ),
+    "a join way read and written back": (
+        lambda: JoinWayUpdate.of(
+            "c1", JoinWay("c1", remark="r", auto_create_room=0, room_base_id=3, chat_id_list=("wr1",)).as_new()
+        ),
+        {
+            "config_id": "c1",
+            "scene": 2,
+            "remark": "r",
+            "auto_create_room": 0,
+            "room_base_name": "",
+            "room_base_id": 3,
+            "chat_id_list": ["wr1"],
+            "state": "",
+        },
+    ),
+    "a moment for some": (
+        lambda: NewMoment("hi", [Image("m")], VisibleRange(MomentSenders(["a"], [2]), MomentCustomers(["et1"]))),
+        {
+            "text": {"content": "hi"},
+            "attachments": [{"msgtype": "image", "image": {"media_id": "m"}}],
+            "visible_range": {
+                "sender_list": {"user_list": ["a"], "department_list": [2]},
+                "external_contact_list": {"tag_list": ["et1"]},
+            },
+        },
+    ),
+    "numbers cleared": (
+        lambda: RemarkRequest("a", "wm1", remark_mobiles=[]),
+        {"userid": "a", "external_userid": "wm1", "remark_mobiles": [""]},
+    ),
     "half a window": (lambda: ListCodesRequest(START), {"start_time": 1767225600, "limit": 1000}),
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 import pytest
 
 from privdom.errors import BadRequest, Refused
@@ -19,6 +20,8 @@ from privdom.wecom.codes import (
     CreatedContactWay,
     NewContactWay,
 )
+from privdom.wecom.groups import FailedGroup, GroupsTransferred
+from privdom.wecom.join_ways import JoinWay, JoinWayScene, NewJoinWay
 from privdom.wecom.messages import (
     File,
     Image,
@@ -36,6 +39,16 @@ from privdom.wecom.messages import (
     TaskStatus,
     Text,
     Video,
+)
+from privdom.wecom.moments import (
+    JobStatus,
+    MomentJobResult,
+    MomentLink,
+    MomentRecord,
+    MomentSenders,
+    NewMoment,
+    VisibleRange,
+    VisibleType,
 )
 from privdom.wecom.tags import NewTag, TagGroup
 from privdom.wecom.transfers import TransferItem, TransferPage, TransferRecord, TransferStarted, TransferStatus
@@ -196,6 +209,87 @@ def test_a_message_is_cancelled_once(corp: Corp) -> None:
 
     with pytest.raises(Refused, match="41093"):
         corp(scenario)
+
+
+def test_staff_are_reminded_of_a_message(corp: Corp) -> None:
+    """Until it is reminded of too often."""
+    customer = corp.box.add_customer(staff=["anna"])
+
+    async def scenario(wecom: AsyncWeCom) -> None:
+        made = await wecom.messages.add(NewMessage(text="hi", external_userid=[customer]))
+        for _ in range(4):
+            await wecom.messages.remind(made.msgid)
+
+    with pytest.raises(Refused, match="41094"):
+        corp(scenario)
+
+    assert {("anna",)} == {entry.staff for entry in corp.box.record.reminders}
+
+
+def test_groups_are_given_to_another_owner(corp: Corp) -> None:
+    """Those that stay are named, each with an errcode."""
+    mine, other = corp.box.add_group(owner="anna"), corp.box.add_group(owner="ben")
+
+    async def scenario(wecom: AsyncWeCom) -> tuple[GroupsTransferred, str]:
+        done = await wecom.groups.transfer([mine, other], "ben")
+        return done, (await wecom.groups.get(mine)).owner
+
+    done, owner = corp(scenario)
+
+    assert [(other, 90504)] == [(group.chat_id, group.errcode) for group in done.failed_chat_list]
+    assert isinstance(done.failed_chat_list[0], FailedGroup)
+    assert "ben" == owner
+
+
+def test_a_join_way_is_made_changed_and_deleted(corp: Corp) -> None:
+    """A part is changed by writing the whole; the picture stays."""
+    groups = [corp.box.add_group(owner="anna") for _ in range(2)]
+
+    async def scenario(wecom: AsyncWeCom) -> tuple[JoinWay, JoinWay, int]:
+        made = await wecom.join_ways.add(NewJoinWay(chat_id_list=groups, remark="门店", state="door"))
+        before = await wecom.join_ways.get(made.config_id)
+        await wecom.join_ways.update(made.config_id, attrs.evolve(before.as_new(), chat_id_list=groups[:1]))
+        after = await wecom.join_ways.get(made.config_id)
+        await wecom.join_ways.delete(made.config_id)
+        with pytest.raises(BadRequest) as caught:
+            await wecom.join_ways.get(made.config_id)
+        return before, after, caught.value.errcode
+
+    before, after, gone = corp(scenario)
+
+    assert (JoinWayScene.QR_CODE, "门店", "door") == (after.scene, after.remark, after.state)
+    assert attrs.evolve(before, chat_id_list=tuple(groups[:1])) == after
+    assert after.qr_code
+    assert 41044 == gone
+
+
+def test_a_moment_is_made_and_found(corp: Corp) -> None:
+    """A job tells the moment in the end, and the list shows it."""
+    start = corp.box.clock.now() - timedelta(hours=1)
+    range_ = VisibleRange(MomentSenders(["anna", "nobody"]))
+
+    async def make(wecom: AsyncWeCom) -> tuple[str, MomentJobResult]:
+        made = await wecom.moments.add(NewMoment("新茶到", [MomentLink("春茶", "https://u", "m")], range_))
+        return made.jobid, await wecom.moments.result(made.jobid)
+
+    jobid, running = corp(make)
+    corp.box.advance(timedelta(minutes=1))
+
+    async def follow(wecom: AsyncWeCom) -> tuple[MomentJobResult, list[MomentRecord], list[MomentRecord]]:
+        result = await wecom.moments.result(jobid)
+        moments = [moment async for moment in wecom.moments.each(start, start + DAY, filter_type=0)]
+        return result, moments, [moment async for moment in wecom.moments.each(start, start + DAY, filter_type=1)]
+
+    done, (moment,), of_staff = corp(follow)
+
+    assert (JobStatus.RUNNING, None) == (running.status, running.result)
+    assert done.result is not None
+    assert (JobStatus.FINISHED, moment.moment_id) == (done.status, done.result.moment_id)
+    assert MomentSenders(["nobody"]) == done.result.invalid_sender_list
+    assert (Text("新茶到"), VisibleType.PUBLIC) == (moment.text, moment.visible_type)
+    assert moment.link is not None
+    assert ("春茶", "https://u") == (moment.link.title, moment.link.url)
+    assert [] == of_staff
 
 
 def test_a_new_customer_is_welcomed_once(corp: Corp) -> None:

@@ -1,373 +1,478 @@
-"""What each kind of call says of itself: its lane, what it can be told by, what it takes back."""
+"""What is special to the kinds: whom a look-up counts, what it leaves to a person, and what keeps its order."""
 
 from __future__ import annotations
 
 import json
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import attrs
+import httpx
 import pytest
 
 from privdom._port import Port
-from privdom.errors import QuotaExceeded, UsageError
-from privdom.outbox import BROADCAST, CONTACT_WAY, CORP_TAG, TRANSFER, ItemState, Kind
-from privdom.outbox.kind import Candidate, Found, Unclear
-from privdom.outbox.verdicts import Done, Item
-from privdom.sandbox import Fault
+from privdom.errors import ApiError, UsageError
+from privdom.outbox import (
+    CONTACT_WAY_UPDATE,
+    GROUP_TRANSFER,
+    JOIN_WAY,
+    JOIN_WAY_UPDATE,
+    MOMENT,
+    REMARK,
+    REMIND,
+    AsyncOutbox,
+    Policy,
+    UnitState,
+)
+from privdom.sandbox import Fault, Sandbox
 from privdom.store import Store
-from privdom.wecom.codes import CreatedContactWay, NewContactWay
-from privdom.wecom.messages import ChatType, Image, Link, MessageCreated, MiniProgram, NewMessage
-from privdom.wecom.tags import AddTagsRequest
-from privdom.wecom.transfers import TransferItem, TransferRequest, TransferStarted
+from privdom.wecom._content import Image
+from privdom.wecom.client import AsyncWeCom
+from privdom.wecom.codes import ContactWayUpdate
+from privdom.wecom.contacts import RemarkRequest
+from privdom.wecom.groups import TransferGroupsRequest
+from privdom.wecom.join_ways import JoinWayUpdate, NewJoinWay
+from privdom.wecom.messages import RemindRequest
+from privdom.wecom.moments import NewMoment
+from privdom.wecom.quota import MemoryQuotas
+from privdom.wecom.retry import Retry
 from tests.conftest import OnPort
-from tests.outbox.corp import Corp, link_message, plan, text_message, transfer, unit
+from tests.outbox.corp import (
+    BLIND,
+    UPDATES,
+    Corp,
+    HookedPort,
+    Points,
+    contact_way_update,
+    group_transfer,
+    items,
+    plan,
+    remind,
+    run_out,
+    unit,
+)
 
 
-LINK = Link(title="新品", url="https://shop.example/new?from=wecom#top")
-PROGRAM = MiniProgram("商城", pic_media_id="m", appid="wx1", page="pages/index")
-MESSAGE = NewMessage(text="你好 朋友", sender="Zhang", attachments=[LINK, PROGRAM], external_userid=["wm1", "wm2"])
+LOST = Fault("lost_response", "onjob_transfer")
+GONE = Fault("lost_request", "onjob_transfer")
+
+
+# Groups.
+
+
+def _owners(corp: Corp) -> list[str]:
+    state: Any = corp.box.state()["groups"]
+    return [state[chat_id]["owner"] for chat_id in corp.groups]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_groups_left_out(on_port: OnPort, store: Store, lost: bool) -> None:
+    """Which groups stay is told by WeCom's answer; after a lost one, by their owners, as far as those can tell."""
+    corp = Corp()
+    mine, gone, his = corp.groups[0], corp.groups[1], corp.box.add_group("wrhis", owner="li")
+    request = TransferGroupsRequest([mine, gone, his, "wrnobodys"], "LI")
+
+    async def scenario(port: Port) -> dict[str, tuple[str, int | None]]:
+        outbox = corp.outbox(port, store)
+        corp.box.dismiss_group(gone)
+        if lost:
+            corp.box.faults.add(LOST)
+        report = plan(store, outbox, GROUP_TRANSFER, request)
+        await run_out(corp, store, outbox)
+        held = unit(store, outbox, report.unit_id)
+        assert (UnitState.CONFIRMED, None) == (held.state, held.remote_id)
+        return items(store, outbox, report.unit_id)
+
+    became = on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+    why = [("unseen", None)] * 2 if lost else [("failed", 49008), ("failed", 90501)]
+    assert [("sent", None), *why, ("failed", 90504)] == [became[c] for c in (mine, gone, "wrnobodys", his)]
+    assert 1 == corp.calls("onjob_transfer")
+
+
+def test_groups_that_moved_already(on_port: OnPort, store: Store) -> None:
+    """A lost call for groups that the new owner has anyway has nothing left to do."""
+    corp = Corp()
+    his = [corp.box.add_group(owner="li") for _ in range(2)]
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        corp.box.faults.add(GONE)
+        report = plan(store, outbox, GROUP_TRANSFER, TransferGroupsRequest(his, "li"))
+        await run_out(corp, store, outbox)
+        assert dict.fromkeys(his, ("failed", 90504)) == items(store, outbox, report.unit_id)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert 0 == corp.calls("onjob_transfer")
+
+
+def test_groups_moved_by_somebody_else(on_port: OnPort, store: Store) -> None:
+    """What somebody else did with a group in the meantime is not undone by a repeat, under either policy."""
+    corp = Corp()
+    corp.box.add_staff("wang")
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store, policy=Policy.RESEND)
+        corp.box.faults.add(GONE)
+        report = plan(store, outbox, GROUP_TRANSFER, group_transfer(corp))
+        await outbox.tick()
+        corp.ask("groupchat/onjob_transfer", chat_id_list=corp.groups[:1], new_owner="wang")
+        await run_out(corp, store, outbox)
+        held = unit(store, outbox, report.unit_id)
+        assert UnitState.PARKED == held.state
+        assert "somebody else" in (held.reason or "")
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert ["wang", "zhang", "zhang", "zhang"] == _owners(corp)
 
 
 @pytest.mark.parametrize(
-    ("change", "same"),
-    [
-        ({"text": "你好   朋友 "}, True),
-        ({"sender": "zhang"}, True),
-        ({"external_userid": ("wm3",)}, True),
-        ({"text": "你好 朋友们"}, False),
-        ({"text": "你好朋友"}, False),
-        ({"sender": "li"}, False),
-        ({"attachments": (LINK,)}, False),
-        ({"attachments": (PROGRAM, LINK)}, False),
-        ({"attachments": (attrs.evolve(LINK, title="旧品"), PROGRAM)}, False),
-        ({"attachments": (attrs.evolve(LINK, url="https://shop.example/"), PROGRAM)}, False),
-        ({"attachments": (attrs.evolve(LINK, desc="便宜"), PROGRAM)}, True),
-        ({"attachments": (LINK, attrs.evolve(PROGRAM, appid="wx2"))}, False),
-        ({"attachments": (LINK, attrs.evolve(PROGRAM, page="pages/other"))}, False),
-        ({"attachments": (LINK, attrs.evolve(PROGRAM, pic_media_id="n"))}, True),
-        ({"attachments": (LINK, Image("m"))}, False),
-        ({"chat_type": ChatType.GROUP, "external_userid": (), "chat_id_list": ("wr1",)}, False),
-    ],
+    ("takes", "end"), [(timedelta(minutes=4), UnitState.CONFIRMED), (timedelta(hours=1), UnitState.PARKED)]
 )
-def test_same_message(change: dict[str, Any], same: bool) -> None:
-    """Messages are the same to a look-up if what WeCom gives back of them is: neither media nor recipients count."""
-    other = attrs.evolve(MESSAGE, **change)
-
-    assert same == (BROADCAST.fingerprint(MESSAGE) == BROADCAST.fingerprint(other))
-
-
-def test_lanes() -> None:
-    """What a look-up could take for each other is never under way at once; ids of staff have no case."""
-    tags = AddTagsRequest(["甲"], group_name="等级")
-
-    assert "message:zhang" == BROADCAST.lane(MESSAGE)
-    assert "transfer:zhang:li" == TRANSFER.lane(TransferRequest("Zhang", "LI", ["wm1"]))
-    assert "corp_tag:等级" == CORP_TAG.lane(tags)
-    assert "corp_tag:g1" == CORP_TAG.lane(AddTagsRequest(["甲"], group_id="g1"))
-    assert CONTACT_WAY.lane(NewContactWay(type=1, user=["zhang"])) is None
-
-
-def test_same_transfer() -> None:
-    """Transfers are the same if pair and customers are, in whatever order; making tags, if group and names are."""
-    one = TransferRequest("zhang", "li", ["wm1", "wm2"])
-    tags = AddTagsRequest(["甲", "乙"], group_name="等级")
-
-    assert TRANSFER.fingerprint(one) == TRANSFER.fingerprint(TransferRequest("ZHANG", "li", ["wm2", "wm1"]))
-    assert TRANSFER.fingerprint(one) != TRANSFER.fingerprint(TransferRequest("zhang", "li", ["wm1"]))
-    assert TRANSFER.fingerprint(one) != TRANSFER.fingerprint(TransferRequest("zhang", "wang", ["wm1", "wm2"]))
-    assert CORP_TAG.fingerprint(tags) == CORP_TAG.fingerprint(AddTagsRequest(["乙", "甲"], group_name="等级"))
-    assert CORP_TAG.fingerprint(tags) != CORP_TAG.fingerprint(AddTagsRequest(["甲"], group_name="等级"))
-    assert CORP_TAG.fingerprint(tags) != CORP_TAG.fingerprint(AddTagsRequest(["甲", "乙"], group_name="别的"))
-
-
-def test_answers() -> None:
-    """WeCom's answer is kept as it came, its id apart, and whom it left out by name."""
-    made = MessageCreated(msgid="m1", fail_list=("wm2",))
-    started = TransferStarted((TransferItem("wm1", 0), TransferItem("wm2", 40096)))
-    way = CreatedContactWay("c1", "https://qr")
-
-    done = BROADCAST.read(MESSAGE, made)
-    assert ("m1", {"wm2": Item(ItemState.FAILED)}) == (done.remote_id, done.items)
-    assert {"msgid": "m1", "fail_list": ["wm2"]} == json.loads(done.answer or "")
-
-    done = TRANSFER.read(TransferRequest("zhang", "li", ["wm1", "wm2"]), started)
-    assert (None, {"wm1": Item(ItemState.SENT, 0), "wm2": Item(ItemState.FAILED, 40096)}) == (
-        done.remote_id,
-        done.items,
-    )
-    assert [0, 40096] == [item["errcode"] for item in json.loads(done.answer or "")["customer"]]
-
-    done = CONTACT_WAY.read(NewContactWay(type=1, user=["zhang"]), way)
-    assert ("c1", {}, {"config_id": "c1", "qr_code": "https://qr"}) == (
-        done.remote_id,
-        done.items,
-        json.loads(done.answer or ""),
-    )
-
-
-@pytest.mark.parametrize(("errcode", "doubts"), [(0, False), (40096, False), (40100, True), (40129, True)])
-def test_runs_already(errcode: int, doubts: bool) -> None:
-    """That a transfer runs already may be the doing of an earlier call."""
-    said = TRANSFER.doubts(TransferStarted((TransferItem("wm1", 0), TransferItem("wm2", errcode))))
-
-    assert (
-        "a transfer of some customers runs already, perhaps by an earlier call: looked up" if doubts else None
-    ) == said
-
-
-@pytest.mark.parametrize(
-    ("url", "marked"),
-    [
-        ("https://shop.example/new?from=wecom#top", "https://shop.example/new?from=wecom&pd=NONCE#top"),
-        ("https://shop.example/new", "https://shop.example/new?pd=NONCE"),
-        ("https://shop.example/?" + "x" * (2048 - 31), "https://shop.example/?" + "x" * (2048 - 31) + "&pd=NONCE"),
-        ("https://shop.example/?" + "x" * (2048 - 30), "https://shop.example/?" + "x" * (2048 - 30)),
-    ],
-)
-def test_marked_link(url: str, marked: str) -> None:
-    """A link is marked in its query, if it has room."""
-    request = BROADCAST.mark(attrs.evolve(MESSAGE, attachments=[attrs.evolve(LINK, url=url)]), "NONCE")
-
-    assert (attrs.evolve(LINK, url=marked),) == request.attachments
-
-
-def test_marked_once() -> None:
-    """One mark is enough: the first attachment that can carry it does, and nothing else changes."""
-    image = Image("m")
-    two = [image, PROGRAM, LINK]
-
-    request = BROADCAST.mark(attrs.evolve(MESSAGE, attachments=two), "NONCE")
-    assert (
-        attrs.evolve(MESSAGE, attachments=[image, attrs.evolve(PROGRAM, page="pages/index?pd=NONCE"), LINK]) == request
-    )
-    assert attrs.evolve(MESSAGE, attachments=[image]) == BROADCAST.mark(attrs.evolve(MESSAGE, attachments=[image]), "N")
-
-
-@pytest.mark.parametrize(("remark", "marked"), [(None, "#NONCE"), ("", "#NONCE"), ("海报", "海报 #NONCE")])
-def test_marked_way(remark: str | None, marked: str) -> None:
-    """A contact way is marked at the end of its remark."""
-    way = NewContactWay(type=1, user=["zhang"], remark=remark)
-
-    assert attrs.evolve(way, remark=marked) == CONTACT_WAY.mark(way, "NONCE")
-
-
-def test_longest_remark() -> None:
-    """A remark may have 18 characters, so that the mark has room."""
-    CONTACT_WAY.check(NewContactWay(type=1, user=["zhang"], remark="十" * 18), [])
-    with pytest.raises(UsageError, match="at most 18 characters"):
-        CONTACT_WAY.check(NewContactWay(type=1, user=["zhang"], remark="十" * 19), [])
-
-
-SKEW = timedelta(seconds=60)
-
-
-async def _find(
-    corp: Corp, port: Port, store: Store, kind: Kind[Any, Any], request: Any, make: Any, **held: Any
-) -> Any:
-    """What a look-up finds for a unit of this request once *make* was done, which is told the unit's mark."""
-    outbox, wecom = corp.outbox(port, store), corp.wecom(port)
-    names = [*getattr(request, "external_userid", ()), *getattr(request, "chat_id_list", ())]
-    report = plan(store, outbox, kind, request, subjects=[(name, "x", "") for name in names])
-    planned = attrs.evolve(unit(store, outbox, report.unit_id), armed_at=corp.box.clock.now(), **held)
-    await make(wecom, planned)
-    corp.box.advance(timedelta(minutes=5))
-    return await kind.find(wecom, planned, outbox._ctx.request_of(planned), SKEW)
-
-
-def _candidate(remote_id: str, unseen: list[str], **flags: bool) -> Candidate:
-    items = {customer: Item(ItemState.UNSEEN) for customer in unseen}
-    return Candidate(Done(remote_id, json.dumps({"msgid": remote_id}, separators=(",", ":")), items), **flags)
-
-
-@pytest.mark.parametrize(
-    ("sender", "first", "count", "text", "unseen"),
-    [
-        ("zhang", 0, 3, "你好", 0),
-        ("ZHANG", 0, 3, "你好", 0),
-        ("zhang", 0, 2, "你好", 1),
-        ("zhang", 0, 4, "你好", None),
-        ("zhang", 5, 2, "你好", None),
-        ("zhang", 0, 3, "再见", None),
-        ("li", 0, 3, "你好", None),
-    ],
-)
-def test_find_message(
-    on_port: OnPort, store: Store, sender: str, first: int, count: int, text: str, unseen: int | None
-) -> None:
-    """Without a mark a message is known by text and sender, and by having no other recipients."""
-    corp = Corp()
-    for customer in corp.customers:
-        corp.box.befriend("li", customer)
+def test_groups_that_take_their_time(on_port: OnPort, store: Store, takes: timedelta, end: UnitState) -> None:
+    """Where the owner changes later than assumed, a repeat is no second transfer, and the look-up has the last word."""
+    corp = Corp(group_transfer_time=takes)
 
     async def scenario(port: Port) -> None:
-        made: list[str] = []
+        outbox = corp.outbox(port, store, policy=Policy.RESEND)
+        corp.box.faults.add(LOST)
+        report = plan(store, outbox, GROUP_TRANSFER, group_transfer(corp))
+        await run_out(corp, store, outbox)
+        held = unit(store, outbox, report.unit_id)
+        assert end == held.state
+        if end is UnitState.CONFIRMED:
+            assert {("sent", None)} == set(items(store, outbox, report.unit_id).values())
 
-        async def make(wecom: Any, _: Any) -> None:
-            people = corp.customers[first : first + count]
-            made.append((await wecom.messages.add(NewMessage(text=text, sender=sender, external_userid=people))).msgid)
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    corp.box.advance(takes)
+    assert ["li", "li", "li", "zhang"] == _owners(corp)
+    assert 3 == sum(not entry.errcode for entry in corp.box.record.group_transfers)
 
-        found = await _find(corp, port, store, BROADCAST, text_message(corp), make)
-        left = corp.customers[3 - unseen : 3] if unseen else []
-        expected = [] if unseen is None else [_candidate(made[0], left, certain=False, whole=not left)]
-        assert Found(tuple(expected)) == found
+
+def test_groups_wait_for_each_other(on_port: OnPort, store: Store) -> None:
+    """Of two transfers of one group to different staff, the one planned later stays, though the first lands late."""
+    corp = Corp()
+    corp.box.add_staff("wang")
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        corp.box.faults.add(Fault("late_acceptance", "onjob_transfer", delay=60))
+        first = plan(store, outbox, GROUP_TRANSFER, group_transfer(corp, 1))
+        second = plan(
+            store,
+            outbox,
+            GROUP_TRANSFER,
+            TransferGroupsRequest(corp.groups[:1], "wang"),
+            subjects=[(corp.groups[0], "again", "")],
+        )
+        await run_out(corp, store, outbox)
+        for report in (first, second):
+            assert UnitState.CONFIRMED == unit(store, outbox, report.unit_id).state
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert "wang" == _owners(corp)[0]
+
+
+def test_owners_cannot_be_read(on_port: OnPort, store: Store) -> None:
+    """A transfer of groups whose owners cannot be read yet is not called yet; a look-up that fails decides nothing."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        corp.box.faults.add(Fault("lost_request", "groupchat/get"))
+        report = plan(store, outbox, GROUP_TRANSFER, group_transfer(corp))
+        assert 1 == (await outbox.tick()).released
+        corp.box.faults.add(LOST)
+        corp.box.advance(timedelta(seconds=15))
+        assert 1 == (await outbox.tick()).unknown
+        corp.box.faults.add(Fault("quota", "groupchat/get", times=2))
+        await run_out(corp, store, outbox)
+        assert UnitState.CONFIRMED == unit(store, outbox, report.unit_id).state
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert 1 == corp.calls("onjob_transfer")
+
+
+# Moments.
+
+
+def test_moments_for_a_person(on_port: OnPort, store: Store) -> None:
+    """A lost moment is parked with all of its text that WeCom shows, for a person to choose from."""
+    corp = Corp()
+    corp.ask("add_moment_task", text={"content": "新品 到店"})
+    corp.box.advance(timedelta(hours=1))
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store, policy=Policy.RESEND)
+        corp.box.faults.add(Fault("lost_response", "add_moment_task"))
+        report = plan(store, outbox, MOMENT, NewMoment("新品  到店"))
+        corp.ask("add_moment_task", text={"content": "别的"})
+        await run_out(corp, store, outbox)
+        seen = await outbox.parked.inspect(report.unit_id or "")
+        (candidate,) = seen.candidates
+        assert "WeCom shows: 1" in (seen.trouble or "")
+        assert corp.box.record.moments[-1].moment_id == candidate.done.remote_id
+        await outbox.parked.confirm(report.unit_id or "", candidate.done.remote_id or "", "ann")
+        held = unit(store, outbox, report.unit_id)
+        assert (UnitState.CONFIRMED, candidate.done.remote_id) == (held.state, held.remote_id)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert 1 == corp.calls("add_moment_task")
+
+
+def test_moments_of_pictures(on_port: OnPort, store: Store) -> None:
+    """Pictures come back under other ids, so that a lost moment without a text shows nothing to choose from."""
+    corp = Corp(moment_job_time=timedelta(0))
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        corp.box.faults.add(Fault("lost_response", "add_moment_task"))
+        report = plan(store, outbox, MOMENT, NewMoment("", [Image("m")]))
+        await run_out(corp, store, outbox)
+        seen = await outbox.parked.inspect(report.unit_id or "")
+        assert (UnitState.PARKED, ()) == (seen.unit.state, seen.candidates)
+        assert "without a text" in (seen.trouble or "")
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
-@pytest.mark.parametrize("marked", [True, False])
-@pytest.mark.parametrize("gone", [True, False])
-def test_find_marked(on_port: OnPort, store: Store, marked: bool, gone: bool) -> None:
-    """A message with the mark is surely the unit's, be it cancelled and whoever else gets it; without, it is not."""
-    corp = Corp()
+def test_moments_months_later(on_port: OnPort, store: Store) -> None:
+    """A moment called again by a person after months is looked for in all the time since."""
+    corp = Corp(moment_job_time=timedelta(0))
 
     async def scenario(port: Port) -> None:
-        made: list[str] = []
-
-        async def make(wecom: Any, held: Any) -> None:
-            message = BROADCAST.mark(link_message(corp), held.nonce if marked else "another")
-            message = attrs.evolve(message, text="changed", external_userid=corp.customers[1:5])
-            made.append((await wecom.messages.add(message)).msgid)
-            if gone:
-                await wecom.messages.cancel(made[0])
-
-        found = await _find(corp, port, store, BROADCAST, link_message(corp), make)
-        left = corp.customers[:3] if gone else corp.customers[:1]
-        assert Found((_candidate(made[0], left, certain=True, gone=gone),) if marked else ()) == found
+        outbox = corp.outbox(port, store)
+        corp.box.faults.add(Fault("lost_response", "add_moment_task", times=2))
+        report = plan(store, outbox, MOMENT, NewMoment("新品"))
+        await run_out(corp, store, outbox)
+        corp.box.advance(timedelta(days=70))
+        await outbox.parked.resend(report.unit_id or "", "ann")
+        await run_out(corp, store, outbox)
+        assert 2 == len((await outbox.parked.inspect(report.unit_id or "")).candidates)
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
-def test_find_cancelled(on_port: OnPort, store: Store) -> None:
-    """A cancelled message without a mark may be the unit's, and nobody has seen it."""
+class _Answers(HookedPort):
+    """A port on which the first call of a path is refused with an errcode."""
+
+    refusal: tuple[str, int] | None = None
+
+    async def send(self, request: Any) -> Any:
+        if self.refusal is not None and request.url.path.endswith(self.refusal[0]):
+            errcode, self.refusal = self.refusal[1], None
+            return httpx.Response(200, json={"errcode": errcode, "errmsg": "x"})
+        return await self._port.send(request)
+
+
+def test_moments_in_a_crowd(on_port: OnPort, store: Store) -> None:
+    """Too many jobs at once (41078) only take time."""
     corp = Corp()
 
     async def scenario(port: Port) -> None:
-        made: list[str] = []
-
-        async def make(wecom: Any, _: Any) -> None:
-            made.append((await wecom.messages.add(text_message(corp))).msgid)
-            await wecom.messages.cancel(made[0])
-
-        found = await _find(corp, port, store, BROADCAST, text_message(corp), make)
-        assert Found((_candidate(made[0], corp.customers[:3], certain=False, gone=True),)) == found
+        answers: Any = _Answers(port, Points())
+        answers.refusal = ("add_moment_task", 41078)
+        outbox = corp.outbox(answers, store)
+        report = plan(store, outbox, MOMENT, NewMoment("新品"))
+        assert 1 == (await outbox.tick()).released
+        await run_out(corp, store, outbox)
+        assert UnitState.CONFIRMED == unit(store, outbox, report.unit_id).state
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
-def test_find_fails(on_port: OnPort, store: Store) -> None:
-    """What goes wrong on reading a message that is there is no find and no absence."""
+def test_ten_moments_a_minute(on_port: OnPort, store: Store) -> None:
+    """However many moments are planned, WeCom never has to refuse one for its ten a minute."""
+    corp = Corp()
+
+    def seconds() -> float:
+        return corp.box.clock.now().timestamp()
+
+    corp.box = Sandbox(monotonic=seconds)
+    corp.box.add_staff("zhang")
+
+    async def scenario(port: Port) -> None:
+        quotas = MemoryQuotas(monotonic=seconds)
+        wecom = AsyncWeCom.on(port, corp.box.corp_id, corp.box.secret, quotas=quotas, retry=Retry(attempts=1))
+        outbox = AsyncOutbox(wecom, store)
+        ids = [plan(store, outbox, MOMENT, NewMoment(f"第{i}条")).unit_id for i in range(25)]
+        await run_out(corp, store, outbox)
+        assert {UnitState.CONFIRMED} == {unit(store, outbox, unit_id).state for unit_id in ids}
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+    calls = [call for call in corp.box.record.calls if call.path.endswith("add_moment_task")]
+    assert [0] * 25 == [call.errcode for call in calls]
+    for i, call in enumerate(calls[10:]):
+        assert timedelta(minutes=1) < call.at - calls[i].at
+
+
+# Reminders.
+
+
+def test_reminded_too_often(on_port: OnPort, store: Store) -> None:
+    """The fourth reminder of a message in 24 hours is refused, and a person may send a lost one again."""
+    corp = Corp(confirm_after=timedelta(days=9), confirm_within=timedelta(days=9))
+    request = remind(corp)
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store, policy=Policy.RESEND)
+        corp.box.faults.add(Fault("lost_request", "remind_groupmsg_send"))
+        lost = plan(store, outbox, REMIND, request).unit_id
+        others = [plan(store, outbox, REMIND, request).unit_id for _ in range(3)]
+        await run_out(corp, store, outbox, hours=1)
+        assert [UnitState.PARKED, *[UnitState.CONFIRMED] * 3] == [
+            unit(store, outbox, unit_id).state for unit_id in (lost, *others)
+        ]
+        more = plan(store, outbox, REMIND, request).unit_id
+        await run_out(corp, store, outbox, hours=1)
+        held = unit(store, outbox, more)
+        assert UnitState.REFUSED == held.state
+        assert "41094" in (held.reason or "")
+        corp.box.advance(timedelta(days=1))
+        await outbox.parked.resend(lost or "", "ann")
+        await run_out(corp, store, outbox)
+        assert UnitState.CONFIRMED == unit(store, outbox, lost).state
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert 4 == len(corp.box.record.reminders)
+
+
+# Join ways.
+
+
+def test_join_ways_end(on_port: OnPort, store: Store) -> None:
+    """Under `resend` a join way whose every call gets lost is parked in the end, and a person may find one of them."""
     corp = Corp()
 
     async def scenario(port: Port) -> None:
-        async def make(wecom: Any, _: Any) -> None:
-            await wecom.messages.add(text_message(corp))
-            corp.box.faults.add(Fault("quota", "get_groupmsg_task"))
+        outbox = corp.outbox(port, store, policy=Policy.RESEND)
+        corp.box.faults.add(Fault("lost_response", "add_join_way", times=0))
+        report = plan(store, outbox, JOIN_WAY, NewJoinWay(chat_id_list=corp.groups))
+        await run_out(corp, store, outbox)
+        held = unit(store, outbox, report.unit_id)
+        assert (UnitState.PARKED, 3) == (held.state, held.attempt)
+        with pytest.raises(ApiError):
+            await outbox.parked.confirm(held.id, "nothing", "ann")
+        found = corp.of("join_ways")[0]
+        await outbox.parked.confirm(held.id, found, "ann")
+        held = unit(store, outbox, report.unit_id)
+        assert (UnitState.CONFIRMED, found) == (held.state, held.remote_id)
+        assert {"config_id": found} == json.loads(held.answer or "")
 
-        with pytest.raises(QuotaExceeded):
-            await _find(corp, port, store, BROADCAST, text_message(corp), make)
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert 3 == len(corp.of("join_ways"))
+
+
+# Changes.
+
+
+@pytest.mark.parametrize("what", UPDATES)
+def test_change_for_as_long_as_it_takes(on_port: OnPort, store: Store, what: str) -> None:
+    """A change is made again until it is answered, further and further apart, and what is planned later waits."""
+    corp = Corp()
+    kind, make, path = UPDATES[what]
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        corp.box.faults.add(Fault("lost_request", path, times=12))
+        began = corp.box.clock.now()
+        first, second = (plan(store, outbox, kind, make(corp, remark=text)).unit_id for text in ("一", "二"))
+        await run_out(corp, store, outbox, hours=5)
+        held = unit(store, outbox, first)
+        assert (UnitState.CONFIRMED, 13) == (held.state, held.attempt)
+        assert held.settled_at is not None
+        assert timedelta(hours=1) < held.settled_at - began
+        assert UnitState.CONFIRMED == unit(store, outbox, second).state
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert "二" == corp.remark(what)
+
+
+@pytest.mark.parametrize("doubtful", [False, True])
+def test_change_refused(on_port: OnPort, store: Store, doubtful: bool) -> None:
+    """A refused change is over, after a lost call too, which it says; it is not left for a person to bring back later."""
+    corp = Corp()
+    corp.box.add_customer("wmstranger", staff=["li"])
+    request = RemarkRequest("zhang", corp.customers[0], remark="一")
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        if doubtful:
+            corp.box.faults.add(Fault("lost_response", "/remark"))
+        report = plan(store, outbox, REMARK, request)
+        if doubtful:
+            await outbox.tick()
+        corp.box.staff_deletes_customer("zhang", corp.customers[0])
+        await run_out(corp, store, outbox)
+        held = unit(store, outbox, report.unit_id)
+        assert UnitState.REFUSED == held.state
+        assert doubtful == ("may have been carried out" in (held.reason or ""))
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
-def test_find_transfer(on_port: OnPort, store: Store) -> None:
-    """A transfer is found by new records of its pair since right before the call; who has none was not seen."""
+def test_changes_of_others_do_not_wait(on_port: OnPort, store: Store) -> None:
+    """Only changes of the same thing wait for each other."""
     corp = Corp()
+    mine, other = (str(corp.ask("add_contact_way", type=1, scene=2, user=[u])["config_id"]) for u in ("zhang", "li"))
 
     async def scenario(port: Port) -> None:
-        async def nothing(wecom: Any, _: Any) -> None:
-            pass
-
-        async def some(wecom: Any, _: Any) -> None:
-            await wecom.transfers.start("zhang", "li", corp.customers[:2])
-
-        async def another(wecom: Any, _: Any) -> None:
-            await wecom.transfers.start("zhang", "li", corp.customers[7:8])
-
-        unknown = await _find(corp, port, store, TRANSFER, transfer(corp), nothing)
-        assert Unclear("it is not known what transfers there were before the call") == unknown
-        request = attrs.evolve(transfer(corp), external_userid=corp.customers[:4])
-        before = await TRANSFER.prepare(corp.wecom(port), request)
-        assert {} == json.loads(before)
-
-        async def find(make: Any, prepared: str, occurrence: str) -> Any:
-            outbox, wecom = corp.outbox(port, store), corp.wecom(port)
-            subjects = [(c, "x", occurrence) for c in request.external_userid]
-            report = plan(store, outbox, TRANSFER, request, subjects=subjects)
-            held = attrs.evolve(unit(store, outbox, report.unit_id), prepared=prepared)
-            await make(wecom, held)
-            return await TRANSFER.find(wecom, held, request, SKEW)
-
-        assert Found() == await find(another, before, "1")
-        unseen = {customer: Item(ItemState.UNSEEN) for customer in corp.customers[2:4]}
-        assert Found((Candidate(Done(None, None, unseen), certain=True),)) == await find(some, before, "2")
-        after = await TRANSFER.prepare(corp.wecom(port), request)
-        assert dict.fromkeys(corp.customers[:2], 1) == json.loads(after)
-        assert Found() == await find(nothing, after, "3")
+        outbox = corp.outbox(port, store)
+        corp.box.faults.add(Fault("lost_request", "update_contact_way", subject=mine))
+        for config_id in (mine, mine, other):
+            plan(store, outbox, CONTACT_WAY_UPDATE, ContactWayUpdate(config_id, remark="一"))
+        report = await outbox.drain()
+        assert (1, 1) == (report.unknown, report.confirmed)
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
-def test_find_way(on_port: OnPort, store: Store) -> None:
-    """A contact way is found by the mark at the end of its remark, in the window of the call."""
+def test_remark_planned_once(on_port: OnPort, store: Store) -> None:
+    """A remark may name its customer, and is then planned once for each step, as a message is."""
     corp = Corp()
-    way = NewContactWay(type=1, user=["zhang"], remark="海报")
+    request = RemarkRequest("zhang", corp.customers[0], remark="一", remark_mobiles=[])
 
     async def scenario(port: Port) -> None:
-        made: list[CreatedContactWay] = []
-
-        async def make(wecom: Any, held: Any) -> None:
-            made.append(await wecom.codes.add(attrs.evolve(way, remark=f"变了 #{held.nonce}")))
-            await wecom.codes.add(attrs.evolve(way, remark=f"#{held.nonce} 变了"))
-            await wecom.codes.add(way)
-
-        found = await _find(corp, port, store, CONTACT_WAY, way, make)
-        answer = json.dumps({"config_id": made[0].config_id, "qr_code": made[0].qr_code}, separators=(",", ":"))
-        assert Found((Candidate(Done(made[0].config_id, answer), certain=True),)) == found
+        outbox = corp.outbox(port, store)
+        subjects = [(corp.customers[0], "greeted", "")]
+        assert plan(store, outbox, REMARK, request, subjects=subjects).planned
+        report = plan(store, outbox, REMARK, request, subjects=subjects)
+        assert (None, 1) == (report.unit_id, len(report.already))
+        await run_out(corp, store, outbox)
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert 1 == corp.calls("/remark")
 
 
-def test_window(on_port: OnPort, store: Store) -> None:
-    """A look-up reaches as far beyond the call, on both sides, as the clocks may differ."""
+MISTAKES: dict[str, tuple[Any, Callable[[Corp], Any], list[tuple[str, str, str]], str]] = {
+    "other groups": (GROUP_TRANSFER, group_transfer, [("wrother", "x", "")], "just the groups"),
+    "a customer of a join way": (JOIN_WAY, BLIND["join_way"][1], [("wm1", "x", "")], "no customer yet"),
+    "a customer of a change": (CONTACT_WAY_UPDATE, contact_way_update, [("wm1", "x", "")], "concerns no customer"),
+    "a customer of a join way's change": (
+        JOIN_WAY_UPDATE,
+        lambda corp: JoinWayUpdate("c", chat_id_list=corp.groups),
+        [("wm1", "x", "")],
+        "concerns no customer",
+    ),
+    "an odd way": (CONTACT_WAY_UPDATE, lambda _: ContactWayUpdate("c" * 201, remark="x"), [], "201 characters"),
+    "a customer of a moment": (MOMENT, BLIND["moment"][1], [("wm1", "x", "")], "never at customers"),
+    "a customer of a reminder": (REMIND, remind, [("wm1", "x", "")], "goes to staff"),
+    "an odd message": (REMIND, lambda _: RemindRequest("m" * 201), [], "201 characters"),
+    "another customer": (REMARK, lambda _: RemarkRequest("a", "wm1", remark="x"), [("wm2", "x", "")], "its customer"),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_plan_refused(on_port: OnPort, store: Store, case: str) -> None:
+    """Whom a plan names must be whom its request is about."""
     corp = Corp()
-    way = NewContactWay(type=1, user=["zhang"], remark="海报")
-
-    async def scenario(port: Port, early: timedelta) -> tuple[int, int]:
-        counts: list[int] = []
-        for kind, request in ((CONTACT_WAY, way), (BROADCAST, link_message(corp))):
-            outbox, wecom = corp.outbox(port, store), corp.wecom(port)
-            names = [(name, f"{early}", "") for name in getattr(request, "external_userid", ())]
-            held = unit(store, outbox, plan(store, outbox, kind, request, subjects=names).unit_id)
-            marked = kind.mark(request, held.nonce)
-            await (wecom.codes if kind is CONTACT_WAY else wecom.messages).add(marked)
-            held = attrs.evolve(held, armed_at=corp.box.clock.now() + early)
-            found = await kind.find(wecom, held, marked, SKEW)
-            counts.append(len(found.candidates))
-        return counts[0], counts[1]
-
-    def count(early: timedelta) -> tuple[int, int]:
-        return on_port(lambda port: scenario(port, early), transport=corp.box.transport, clock=corp.box.clock)
-
-    assert (1, 1) == count(SKEW - timedelta(seconds=1))
-    assert (0, 0) == count(SKEW + timedelta(seconds=2))
-
-
-def test_undo(on_port: OnPort, store: Store) -> None:
-    """A message is taken back, also where somebody did it before; another trouble is told."""
-    corp = Corp()
+    kind, make, subjects, message = MISTAKES[case]
 
     async def scenario(port: Port) -> None:
-        wecom = corp.wecom(port)
-        msgid = (await wecom.messages.add(text_message(corp))).msgid
-        corp.box.faults.add(Fault("quota", "cancel_groupmsg_send"))
-        with pytest.raises(QuotaExceeded):
-            await BROADCAST.undo(wecom, msgid)
-        assert 1 == len(corp.messages())
-        assert await BROADCAST.undo(wecom, msgid)
-        assert await BROADCAST.undo(wecom, msgid)
-        assert not await CONTACT_WAY.undo(wecom, "way")
+        outbox = corp.outbox(port, store)
+        with pytest.raises(UsageError, match=message):
+            plan(store, outbox, kind, make(corp), subjects=subjects)
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
-    assert [] == corp.messages()

@@ -185,6 +185,23 @@ DISPATCHING, QUOTA, CONFLICT, UNSENT = api_error(41063), api_error(45009), api_e
 
 
 @pytest.mark.parametrize(
+    ("harmless", "changes", "expected"),
+    [
+        (False, {}, Park),
+        (False, {"policy": Policy.RESEND}, Park),
+        (True, {}, Park),
+        (True, {"policy": Policy.RESEND, "resent": 1}, Release),
+        (True, {"policy": Policy.RESEND, "resent": 2}, Park),
+    ],
+)
+def test_decide_unclear(harmless: bool, changes: dict[str, Any], expected: type[object]) -> None:
+    """What cannot be looked up is called again only where that harms nobody, the policy says so, and not for ever."""
+    finding = Unclear("x", (_candidate("a", certain=True),), harmless=harmless)
+
+    assert isinstance(decide(finding, attrs.evolve(LOOKUP, **changes)), expected)
+
+
+@pytest.mark.parametrize(
     ("error", "failures", "expected"),
     [
         (DISPATCHING, 100, LookAgain(timedelta(seconds=60), FAILED + describe(DISPATCHING))),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
+
 import pytest
 
-from tests.sandbox.conftest import Api
+from privdom._facts import limits
+from tests.sandbox.conftest import Api, sign_in
 
 
 def test_listing(api: Api) -> None:
@@ -64,3 +68,73 @@ def test_mistakes(api: Api) -> None:
     ):
         with pytest.raises(ValueError):
             wrong()
+
+
+def _give(api: Api, *groups: str, to: str) -> dict[str, int]:
+    answer = sign_in(api.box, api.client).post("groupchat/onjob_transfer", chat_id_list=list(groups), new_owner=to)
+    assert answer["errcode"] == 0, answer
+    return {row["chat_id"]: row["errcode"] for row in answer["failed_chat_list"]}
+
+
+def _owner(api: Api, group: str) -> str:
+    return sign_in(api.box, api.client).post("groupchat/get", chat_id=group)["group_chat"]["owner"]
+
+
+def test_give(api: Api) -> None:
+    """Groups get a new owner at once, without an event; those that cannot are named, each with an errcode."""
+    groups = [api.box.add_group(owner="anna") for _ in range(3)]
+    bens = api.box.add_group(owner="ben")
+    api.box.dismiss_group(groups[2])
+
+    assert {groups[2]: 49008, bens: 90504, "wrNo": 90501} == _give(api, *groups, bens, "wrNo", to="ben")
+    assert ["ben", "ben"] == [_owner(api, group) for group in groups[:2]]
+    members = api.post("groupchat/get", chat_id=groups[0])["group_chat"]["member_list"]
+    assert [("anna", 1), ("ben", 1)] == [(m["userid"], m["type"]) for m in members]
+    assert [0, 0, 49008, 90504, 90501] == [entry.errcode for entry in api.box.record.group_transfers]
+    assert 1 == api.box.pending_callbacks
+
+
+def test_give_later(corp: Callable[..., Api]) -> None:
+    """Where WeCom takes its time, the group is on its way until then."""
+    api = corp(group_transfer_time=timedelta(hours=1))
+    group = api.box.add_group(owner="anna")
+
+    assert {} == _give(api, group, to="ben")
+    assert ("anna", {group: 90507}) == (_owner(api, group), _give(api, group, to="ben"))
+    api.box.advance(timedelta(hours=1))
+    assert "ben" == _owner(api, group)
+
+
+def test_give_limits(corp: Callable[..., Api], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice in 90 days for each group, and so many of one owner a day."""
+    monkeypatch.setattr(limits, "GROUP_TRANSFERS_PER_OWNER_AND_DAY", 2)
+    api = corp()
+    groups = [api.box.add_group(owner="anna") for _ in range(3)]
+
+    assert {groups[2]: 45009} == _give(api, *groups, to="ben")
+    api.box.advance(timedelta(days=1))
+    assert {} == _give(api, groups[2], to="ben")
+    assert {} == _give(api, groups[0], to="anna")
+    assert {groups[0]: 40128} == _give(api, groups[0], to="ben")
+    api.box.advance(timedelta(days=90))
+    assert {} == _give(api, groups[0], to="ben")
+
+
+@pytest.mark.parametrize(
+    ("errcode", "change"),
+    [
+        (40063, {"chat_id_list": []}),
+        (40058, {"chat_id_list": ["wr"] * 101}),
+        (41009, {"new_owner": ""}),
+        (60111, {"new_owner": "nobody"}),
+        (84074, {"new_owner": "dora"}),
+    ],
+)
+def test_give_nothing(api: Api, errcode: int, change: dict[str, object]) -> None:
+    """Some mistakes refuse the whole call."""
+    api.box.add_staff("dora", serving=False)
+
+    assert (
+        errcode
+        == api.post("groupchat/onjob_transfer", **{"chat_id_list": ["wr"], "new_owner": "ben", **change})["errcode"]
+    )

@@ -345,3 +345,20 @@ def test_no_welcome_for_wecom_users(api: Api) -> None:
     customer = api.box.add_customer(type=2)
 
     assert "" == api.box.befriend("anna", customer)
+
+
+def test_remind(api: Api) -> None:
+    """Whoever has not sent a message is reminded of it, three times in 24 hours, until it is cancelled."""
+    customers = [api.box.add_customer(staff=[userid]) for userid in ("anna", "ben")]
+    msgid = api.send(external_userid=customers)
+    api.box.staff_confirms(msgid, "anna")
+    codes = [_again(api).post("remind_groupmsg_send", msgid=msgid)["errcode"] for _ in range(4)]
+    api.box.advance(timedelta(hours=24))
+    api.box.set_staff("ben", confirm_delay="never")
+    codes.append(_again(api).post("remind_groupmsg_send", msgid=msgid)["errcode"])
+    _again(api).post("cancel_groupmsg_send", msgid=msgid)
+    codes.append(_again(api).post("remind_groupmsg_send", msgid=msgid)["errcode"])
+
+    assert [0, 0, 0, 41094, 0, 41093] == codes
+    assert [("ben",)] * 3 == [entry.staff for entry in api.box.record.reminders[:3]]
+    assert [41046, 41047] == [_again(api).post("remind_groupmsg_send", msgid=m)["errcode"] for m in ("", "x")]

@@ -114,6 +114,7 @@ def _answers(api: Api) -> dict[str, dict[str, Any]]:
     box.staff_sends("anna", "own", [wechat])
     body = {"handover_userid": "anna", "takeover_userid": "ben"}
     api.post("transfer_customer", **body, external_userid=[customer])
+    moment = api.post("add_moment_task", text={"content": "t"})
     now = int(box.clock.now().timestamp())
     window = {"chat_type": "single", "start_time": now, "end_time": now}
     return {
@@ -131,6 +132,7 @@ def _answers(api: Api) -> dict[str, dict[str, Any]]:
         "externalcontact.get_contact_way": api.post("get_contact_way", config_id=temporary),
         "externalcontact.list_contact_way": api.post("list_contact_way"),
         "externalcontact.transfer_result": api.post("transfer_result", **body),
+        "externalcontact.add_moment_task": moment,
         "externalcontact.get_groupmsg_list_v2": api.post("get_groupmsg_list_v2", **window),
         "externalcontact.get_groupmsg_task": api.post("get_groupmsg_task", msgid=msgid),
         "externalcontact.get_groupmsg_send_result": api.post("get_groupmsg_send_result", msgid=msgid, userid="anna"),

@@ -87,6 +87,7 @@ def test_remote_rules(served: tuple[Sandbox, str]) -> None:
             list_lag=timedelta(seconds=5),
             callback_retries=(timedelta(seconds=1),),
             quotas=((5, 1.0),),
+            moment_quota=(3, 60.0),
             trusted_ips=("127.0.0.1",),
             refusal_rate=0.5,
         )
@@ -106,6 +107,7 @@ def test_remote_rules(served: tuple[Sandbox, str]) -> None:
     assert timedelta(seconds=5) == box.rules.list_lag
     assert (timedelta(seconds=1),) == box.rules.callback_retries
     assert (Quota(5, 1.0),) == box.rules.quotas
+    assert Quota(3, 60.0) == box.rules.moment_quota
     assert ("127.0.0.1",) == box.rules.trusted_ips
 
 

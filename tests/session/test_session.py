@@ -451,6 +451,17 @@ def test_once_does_not_wait_for_a_quota_beyond_its_time(on_port: OnPort) -> None
     assert 1 == len(server.requests)
 
 
+def test_moments_have_a_quota_of_their_own(on_port: OnPort) -> None:
+    """Ten a minute for a corp, less the margin, and nothing else is held up by it."""
+
+    async def scenario(port: Port) -> list[list[bool]]:
+        quotas = MemoryQuotas(monotonic=lambda: 0.0)
+        paths = (E.MOMENT_ADD.path, READ.path)
+        return [[await quotas.take("ww1", "host", path) > 0 for _ in range(11)] for path in paths]
+
+    assert [[*[False] * 9, True, True], [False] * 11] == on_port(scenario)
+
+
 def test_after_a_refused_token_once_has_a_fresh_one(on_port: OnPort) -> None:
     """The refused call is not repeated, but the next one succeeds."""
     server = Server()

@@ -15,17 +15,26 @@ from privdom.wecom import (
     ContactWay,
     ContactWayUpdate,
     CreatedContactWay,
+    CreatedJoinWay,
     CustomerPage,
     FollowUser,
     GroupChat,
     GroupPage,
+    GroupsTransferred,
     GroupSummary,
+    Image,
+    JoinWay,
     Link,
     MessageCreated,
     MessageRecord,
     MessageTask,
+    MomentJob,
+    MomentJobResult,
+    MomentRecord,
     NewContactWay,
+    NewJoinWay,
     NewMessage,
+    NewMoment,
     SendResult,
     Staff,
     TagGroup,
@@ -56,6 +65,14 @@ def blocking(wecom: WeCom, start: datetime, end: datetime) -> None:
     assert_type(wecom.codes.get("c"), ContactWay)
     assert_type(wecom.codes.each(start=start, end=end), Iterator[str])
     wecom.codes.update(ContactWayUpdate("c", user=["a", "b"]))
+    assert_type(wecom.join_ways.add(NewJoinWay(chat_id_list=["wr1"])), CreatedJoinWay)
+    assert_type(wecom.join_ways.get("c"), JoinWay)
+    wecom.join_ways.update("c", NewJoinWay(chat_id_list=["wr1"], scene=2))
+    assert_type(wecom.groups.transfer(["wr1"], "a"), GroupsTransferred)
+    assert_type(wecom.moments.add(NewMoment("hi", [Image("m")])), MomentJob)
+    assert_type(wecom.moments.result("j"), MomentJobResult)
+    assert_type(wecom.moments.each(start, end), Iterator[MomentRecord])
+    wecom.messages.remind("m")
     assert_type(wecom.transfers.start("a", "b", ["wm1"]), TransferStarted)
     assert_type(wecom.transfers.each_result("a", "b"), Iterator[TransferRecord])
     message = NewMessage(text="hi", attachments=[Link("t", "u")], external_userid=["wm1"], chat_type="single")

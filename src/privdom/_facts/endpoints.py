@@ -62,18 +62,27 @@ TAG_DELETE = Endpoint("POST", _CONTACT + "del_corp_tag", 92117, Effect.IDEMPOTEN
 MARK_TAG = Endpoint("POST", _CONTACT + "mark_tag", 92118, Effect.IDEMPOTENT, "tags.mark")
 GROUP_LIST = Endpoint("POST", _CONTACT + "groupchat/list", 92120, Effect.READ, "groups.list")
 GROUP_GET = Endpoint("POST", _CONTACT + "groupchat/get", 92122, Effect.READ, "groups.get")
+JOIN_WAY_ADD = Endpoint("POST", _CONTACT + "groupchat/add_join_way", 92229, Effect.RECONCILABLE, "join_ways.add")
+JOIN_WAY_GET = Endpoint("POST", _CONTACT + "groupchat/get_join_way", 92229, Effect.READ, "join_ways.get")
+JOIN_WAY_UPDATE = Endpoint("POST", _CONTACT + "groupchat/update_join_way", 92229, Effect.IDEMPOTENT, "join_ways.update")
+JOIN_WAY_DELETE = Endpoint("POST", _CONTACT + "groupchat/del_join_way", 92229, Effect.IDEMPOTENT, "join_ways.delete")
 CODE_ADD = Endpoint("POST", _CONTACT + "add_contact_way", 92228, Effect.RECONCILABLE, "codes.add")
 CODE_GET = Endpoint("POST", _CONTACT + "get_contact_way", 92228, Effect.READ, "codes.get")
 CODE_LIST = Endpoint("POST", _CONTACT + "list_contact_way", 92228, Effect.READ, "codes.list")
 CODE_UPDATE = Endpoint("POST", _CONTACT + "update_contact_way", 92228, Effect.IDEMPOTENT, "codes.update")
 TRANSFER = Endpoint("POST", _CONTACT + "transfer_customer", 92125, Effect.RECONCILABLE, "transfers.start")
 TRANSFER_RESULT = Endpoint("POST", _CONTACT + "transfer_result", 94088, Effect.READ, "transfers.result")
+GROUP_TRANSFER = Endpoint("POST", _CONTACT + "groupchat/onjob_transfer", 95703, Effect.RECONCILABLE, "groups.transfer")
 MESSAGE_ADD = Endpoint("POST", _CONTACT + "add_msg_template", 92135, Effect.RECONCILABLE, "messages.add")
 MESSAGE_LIST = Endpoint("POST", _CONTACT + "get_groupmsg_list_v2", 93338, Effect.READ, "messages.list")
 MESSAGE_TASKS = Endpoint("POST", _CONTACT + "get_groupmsg_task", 93338, Effect.READ, "messages.tasks")
 MESSAGE_RESULTS = Endpoint("POST", _CONTACT + "get_groupmsg_send_result", 93338, Effect.READ, "messages.results")
+MESSAGE_REMIND = Endpoint("POST", _CONTACT + "remind_groupmsg_send", 97610, Effect.ONE_SHOT, "messages.remind")
 MESSAGE_CANCEL = Endpoint("POST", _CONTACT + "cancel_groupmsg_send", 97611, Effect.IDEMPOTENT, "messages.cancel")
 WELCOME = Endpoint("POST", _CONTACT + "send_welcome_msg", 92137, Effect.GUARDED, "messages.welcome")
+MOMENT_ADD = Endpoint("POST", _CONTACT + "add_moment_task", 95094, Effect.RECONCILABLE, "moments.add")
+MOMENT_RESULT = Endpoint("GET", _CONTACT + "get_moment_task_result", 95094, Effect.READ, "moments.result")
+MOMENT_LIST = Endpoint("POST", _CONTACT + "get_moment_list", 93333, Effect.READ, "moments.list")
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     GETTOKEN,
@@ -91,17 +100,26 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     MARK_TAG,
     GROUP_LIST,
     GROUP_GET,
+    JOIN_WAY_ADD,
+    JOIN_WAY_GET,
+    JOIN_WAY_UPDATE,
+    JOIN_WAY_DELETE,
     CODE_ADD,
     CODE_GET,
     CODE_LIST,
     CODE_UPDATE,
     TRANSFER,
     TRANSFER_RESULT,
+    GROUP_TRANSFER,
     MESSAGE_ADD,
     MESSAGE_LIST,
     MESSAGE_TASKS,
     MESSAGE_RESULTS,
+    MESSAGE_REMIND,
     MESSAGE_CANCEL,
     WELCOME,
+    MOMENT_ADD,
+    MOMENT_RESULT,
+    MOMENT_LIST,
 )
 """Every endpoint this library can call, in the order of the documentation's chapters."""

@@ -13,7 +13,20 @@ from __future__ import annotations
 from privdom.outbox.budgets import Budget, Forecast, Touch, TouchForecast
 from privdom.outbox.gate import MARKETING, SERVICE, FrequencyRule, Gate, QuietHours, ReachCap
 from privdom.outbox.kind import Kind
-from privdom.outbox.kinds import BROADCAST, CONTACT_WAY, CORP_TAG, TRANSFER, WELCOME
+from privdom.outbox.kinds import (
+    BROADCAST,
+    CONTACT_WAY,
+    CONTACT_WAY_UPDATE,
+    CORP_TAG,
+    GROUP_TRANSFER,
+    JOIN_WAY,
+    JOIN_WAY_UPDATE,
+    MOMENT,
+    REMARK,
+    REMIND,
+    TRANSFER,
+    WELCOME,
+)
 from privdom.outbox.parked import AsyncParked, AuditEntry, Inspection, Parked
 from privdom.outbox.service import AsyncOutbox, Outbox
 from privdom.outbox.settings import OutboxSettings, Policy
@@ -25,8 +38,15 @@ from privdom.outbox.units import GateReport, ItemResult, ItemState, Subject, Tic
 __all__ = [
     "BROADCAST",
     "CONTACT_WAY",
+    "CONTACT_WAY_UPDATE",
     "CORP_TAG",
+    "GROUP_TRANSFER",
+    "JOIN_WAY",
+    "JOIN_WAY_UPDATE",
     "MARKETING",
+    "MOMENT",
+    "REMARK",
+    "REMIND",
     "SERVICE",
     "TRANSFER",
     "WELCOME",

@@ -53,11 +53,15 @@ class Unclear:
     """This call cannot be looked up, or not completely."""
 
     reason: str
+    candidates: tuple[Candidate, ...] = ()
+    """What a person may want to see before deciding; the engine draws no conclusion from it."""
+    harmless: bool = False
+    """Whether a second one harms nobody, so that it may be called again where the policy is to resend."""
 
 
 @attrs.frozen
 class Again:
-    """WeCom refuses the second one by itself, so repeating is the look-up."""
+    """A second call leads to nothing more, or WeCom refuses it by itself: repeating is the look-up."""
 
     wait: timedelta
     reason: str

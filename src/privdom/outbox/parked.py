@@ -13,7 +13,7 @@ from privdom._port import Blocking, blocking
 from privdom.errors import PrivdomError, UsageError
 from privdom.outbox import transitions
 from privdom.outbox.context import Context
-from privdom.outbox.kind import Candidate, Found
+from privdom.outbox.kind import Candidate, Found, Unclear
 from privdom.outbox.rules import describe
 from privdom.outbox.tables import audit, unit
 from privdom.outbox.units import ItemResult, ItemState, Unit, UnitState, counted
@@ -40,7 +40,7 @@ class Inspection:
     unit: Unit
     items: tuple[ItemResult, ...] = attrs.field(repr=counted)
     candidates: tuple[Candidate, ...]
-    """What WeCom shows just now that could be this unit, other units' own tasks included."""
+    """What WeCom shows just now that could be this unit, other units' own tasks included; see ``trouble``."""
     trouble: str | None
     """Why WeCom could not be asked, or not completely."""
     history: tuple[AuditEntry, ...]
@@ -79,9 +79,9 @@ class AsyncParked:
             finding = await ctx.kind_of(held).find(ctx.wecom, held, ctx.request_of(held), ctx.settings.clock_skew)
         except PrivdomError as e:
             return Inspection(held, items, (), describe(e), history)
-        if isinstance(finding, Found):
-            return Inspection(held, items, finding.candidates, None, history)
-        return Inspection(held, items, (), finding.reason, history)
+        trouble = None if isinstance(finding, Found) else finding.reason
+        candidates = finding.candidates if isinstance(finding, Found | Unclear) else ()
+        return Inspection(held, items, candidates, trouble, history)
 
     async def confirm(self, unit_id: str, remote_id: str, by: str) -> None:
         """

@@ -111,6 +111,10 @@ def decide(finding: Finding, lookup: Lookup) -> Verdict:
     match finding:
         case NotYet(reason):
             return LookAgain(lookup.settings.settle, reason)
+        case Unclear(reason, harmless=True) if lookup.policy is Policy.RESEND:
+            if lookup.resent >= lookup.settings.resends:
+                return Park(f"none of {lookup.resent + 1} calls was answered; {reason}")
+            return Release(timedelta(0), f"{reason}; a second one harms nobody: called again")
         case Unclear(reason):
             return Park(reason)
         case Again(wait, reason):

@@ -10,6 +10,7 @@ import attrs
 from privdom.sandbox import sending
 from privdom.sandbox.chance import digest, pick
 from privdom.sandbox.handlers import codes, tags
+from privdom.sandbox.handlers.groups import seal_group
 from privdom.sandbox.record import TagEntry
 from privdom.sandbox.state import ContactWay, Follow, Group, GroupMember, Tag, WelcomeTicket
 from privdom.sandbox.world import World
@@ -179,13 +180,6 @@ def tag_of(world: World, tag_id: str) -> Tag:
         msg = f"there is no tag {tag_id!r}"
         raise ValueError(msg)
     return tag
-
-
-def seal_group(world: World, group: Group) -> tuple[str, str]:
-    """Give the member list of *group* a new version; return the old and the new one."""
-    old = group.version
-    group.version = digest(world.seed, "members", group.chat_id, old, *group.members)
-    return old, group.version
 
 
 def change_members(world: World, group: Group, ids: Sequence[str], *, joined: bool, scene: int) -> None:

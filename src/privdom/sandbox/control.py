@@ -88,6 +88,8 @@ def _rule(name: str, value: Any) -> object:
         return timedelta(seconds=value)
     if name == "callback_retries":
         return tuple(timedelta(seconds=seconds) for seconds in value)
+    if isinstance(default, Quota):
+        return Quota(*value)
     if name == "quotas":
         return tuple(Quota(calls, seconds) for calls, seconds in value)
     return tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]

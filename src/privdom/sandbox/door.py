@@ -13,11 +13,11 @@ from typing import Final
 
 import attrs
 
-from privdom._facts.endpoints import MARK_TAG
+from privdom._facts.endpoints import MARK_TAG, MOMENT_ADD
 from privdom.sandbox.chance import digest
 from privdom.sandbox.clock import VirtualClock
 from privdom.sandbox.errors import WeComError
-from privdom.sandbox.rules import Rules
+from privdom.sandbox.rules import Quota, Rules
 
 
 __all__ = ["Gate", "Quotas", "Tokens"]
@@ -85,7 +85,7 @@ class Quotas:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._times: dict[tuple[str, float], deque[float]] = {}
+        self._times: dict[tuple[str, Quota], deque[float]] = {}
         self._locked: dict[str, float] = {}
 
     def count(self, path: str, rules: Rules) -> None:
@@ -94,15 +94,16 @@ class Quotas:
         with self._lock:
             if now < self._locked.get(path, now):
                 raise WeComError(45009)
-            for quota in rules.quotas:
-                times = self._times.setdefault((path, quota.seconds), deque())
+            quotas = (*rules.quotas, rules.moment_quota) if path == MOMENT_ADD.path else rules.quotas
+            for quota in quotas:
+                times = self._times.setdefault((path, quota), deque())
                 while times and times[0] <= now - quota.seconds:
                     times.popleft()
                 if len(times) >= quota.calls:
                     self._locked[path] = now + quota.seconds
                     raise WeComError(45009)
-            for quota in rules.quotas:
-                self._times[path, quota.seconds].append(now)
+            for quota in quotas:
+                self._times[path, quota].append(now)
 
 
 @attrs.define

@@ -19,6 +19,7 @@ _TEXTS: dict[int, str] = {
     40068: "invalid tagid",
     40071: "tag name already exist",
     40072: "invalid tag name size",
+    40088: "invalid jobid",
     40096: "invalid external userid",
     40130: "handover and takeover are the same user",
     41001: "access_token missing",

@@ -12,6 +12,7 @@ from privdom._facts import limits
 from privdom.sandbox import acts
 from privdom.sandbox.acts import Scanned
 from privdom.sandbox.handlers import tags
+from privdom.sandbox.handlers.groups import seal_group
 from privdom.sandbox.state import Customer, Department, Follow, Group, GroupMember, Staff
 from privdom.sandbox.world import World
 
@@ -250,7 +251,7 @@ class People:
             for member_id in dict.fromkeys((owner, *members)):
                 kind = acts.STAFF if member_id in world.state.staff else acts.EXTERNAL
                 group.members[member_id] = GroupMember(member_id, kind, when, 1, owner)
-            acts.seal_group(world, group)
+            seal_group(world, group)
             world.state.groups[chat_id] = group
             return chat_id
 

@@ -14,8 +14,11 @@ __all__ = [
     "CallbackEntry",
     "DeliveryEntry",
     "Entry",
+    "GroupTransferEntry",
     "MessageEntry",
+    "MomentEntry",
     "Record",
+    "ReminderEntry",
     "TagEntry",
     "TransferEntry",
     "WelcomeEntry",
@@ -96,6 +99,37 @@ class TransferEntry:
 
 
 @attrs.frozen
+class GroupTransferEntry:
+    """A group that the API gave to another owner, or would not; ``errcode`` says why not."""
+
+    chat_id: str
+    owner: str
+    new_owner: str
+    at: datetime
+    errcode: int = 0
+
+
+@attrs.frozen
+class ReminderEntry:
+    """Staff who were reminded of a mass message."""
+
+    msgid: str
+    staff: tuple[str, ...]
+    at: datetime
+
+
+@attrs.frozen
+class MomentEntry:
+    """A moment that was made for staff to publish."""
+
+    jobid: str
+    moment_id: str
+    text: str
+    senders: tuple[str, ...]
+    at: datetime
+
+
+@attrs.frozen
 class CallbackEntry:
     """The end of a callback; ``xml`` is the message before encryption."""
 
@@ -108,7 +142,18 @@ class CallbackEntry:
     at: datetime
 
 
-Entry = CallEntry | MessageEntry | DeliveryEntry | WelcomeEntry | TagEntry | TransferEntry | CallbackEntry
+Entry = (
+    CallEntry
+    | MessageEntry
+    | DeliveryEntry
+    | WelcomeEntry
+    | TagEntry
+    | TransferEntry
+    | GroupTransferEntry
+    | ReminderEntry
+    | MomentEntry
+    | CallbackEntry
+)
 E = TypeVar("E", bound=Entry)
 
 
@@ -122,6 +167,9 @@ class Record:
     welcomes: list[WelcomeEntry] = attrs.Factory(list[WelcomeEntry])
     tag_changes: list[TagEntry] = attrs.Factory(list[TagEntry])
     transfers: list[TransferEntry] = attrs.Factory(list[TransferEntry])
+    group_transfers: list[GroupTransferEntry] = attrs.Factory(list[GroupTransferEntry])
+    reminders: list[ReminderEntry] = attrs.Factory(list[ReminderEntry])
+    moments: list[MomentEntry] = attrs.Factory(list[MomentEntry])
     callbacks: list[CallbackEntry] = attrs.Factory(list[CallbackEntry])
 
     def as_json(self) -> dict[str, list[dict[str, object]]]:
@@ -136,6 +184,9 @@ class Record:
             "welcomes": self.welcomes,
             "tag_changes": self.tag_changes,
             "transfers": self.transfers,
+            "group_transfers": self.group_transfers,
+            "reminders": self.reminders,
+            "moments": self.moments,
             "callbacks": self.callbacks,
         }
 
@@ -153,6 +204,9 @@ class Record:
             read("welcomes", WelcomeEntry),
             read("tag_changes", TagEntry),
             read("transfers", TransferEntry),
+            read("group_transfers", GroupTransferEntry),
+            read("reminders", ReminderEntry),
+            read("moments", MomentEntry),
             read("callbacks", CallbackEntry),
         )
 

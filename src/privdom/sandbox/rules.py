@@ -64,6 +64,18 @@ class Rules:
     rejected_transfers_listed: bool = False
     """Whether `transfer_result` lists attempts that were refused with an errcode, as one report says."""
 
+    # Groups given to another owner (95703).
+    group_transfer_time: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
+    """How long after the answer the owner changes; whether that is at once is documented nowhere."""
+
+    # Moments (95094, 93333).
+    moment_quota: Quota = Quota(limits.MOMENTS_PER_MINUTE, 60)
+    """For add_moment_task, over real time, besides `quotas`."""
+    moment_job_time: timedelta = attrs.field(default=timedelta(seconds=10), validator=_not_negative)
+    """How long WeCom takes to make a moment."""
+    moment_list_lag: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
+    """How late a new moment shows up in the list; whether those that nobody has published do is documented nowhere."""
+
     # Mass messages (92135, 93338).
     dispatch_time: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
     """How long a new message answers 41063 to questions about it."""

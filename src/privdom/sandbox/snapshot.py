@@ -82,6 +82,20 @@ def of(world: World) -> dict[str, object]:
             w.config_id: {"state": w.state, "remark": w.remark, "users": list(w.users), "parties": list(w.parties)}
             for w in state.ways.values()
         },
+        "join_ways": {
+            w.config_id: {
+                "state": w.state,
+                "remark": w.remark,
+                "chat_ids": list(w.chat_ids),
+                "auto_create_room": w.auto_create_room,
+                "room_base_name": w.room_base_name,
+            }
+            for w in state.join_ways.values()
+        },
+        "moments": [
+            {"jobid": m.jobid, "moment_id": m.moment_id, "text": m.text, "senders": m.senders, "errcode": m.errcode}
+            for m in state.moments.values()
+        ],
         "messages": {m.msgid: _message(m) for m in state.messages.values()},
         "transfers": [
             {

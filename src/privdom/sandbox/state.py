@@ -16,7 +16,9 @@ __all__ = [
     "Follow",
     "Group",
     "GroupMember",
+    "JoinWay",
     "Message",
+    "Moment",
     "Recipient",
     "SendTask",
     "Staff",
@@ -137,6 +139,10 @@ class Group:
     members: dict[str, GroupMember] = attrs.Factory(dict[str, GroupMember])
     version: str = ""
     dismissed: bool = False
+    given: list[int] = attrs.Factory(list[int])
+    """When the API gave it to a new owner."""
+    heir: str = ""
+    """Who will own it soon."""
 
 
 @attrs.define
@@ -162,6 +168,21 @@ class ContactWay:
     unionid: str
     conclusions: dict[str, object] | None
     used: bool = False
+
+
+@attrs.define
+class JoinWay:
+    """A join way (加入群聊): a code or a button that leads into groups."""
+
+    config_id: str
+    scene: int
+    remark: str
+    auto_create_room: int
+    room_base_name: str
+    room_base_id: int | None
+    chat_ids: list[str]
+    state: str
+    mark_source: bool
 
 
 @attrs.define
@@ -198,6 +219,26 @@ class Message:
     creator: str
     tasks: dict[str, SendTask]
     cancelled: bool = False
+    reminded: list[int] = attrs.Factory(list[int])
+
+
+@attrs.define
+class Moment:
+    """A moment, or the job that makes it; an errcode says why there is none."""
+
+    number: int
+    jobid: str
+    moment_id: str
+    asked: int
+    created: int
+    text: str
+    attachments: list[dict[str, object]]
+    senders: list[str]
+    partly: bool
+    invalid_users: list[str]
+    invalid_departments: list[int]
+    invalid_tags: list[str]
+    errcode: int = 0
 
 
 @attrs.define
@@ -241,6 +282,12 @@ class State:
     messages: dict[str, Message] = attrs.Factory(dict[str, Message])
     transfers: list[Transfer] = attrs.Factory(list[Transfer])
     transfers_of: dict[str, list[Transfer]] = attrs.Factory(dict[str, list[Transfer]])
+    join_ways: dict[str, JoinWay] = attrs.Factory(dict[str, JoinWay])
+    given_groups: dict[tuple[str, str], int] = attrs.Factory(dict[tuple[str, str], int])
+    """How many groups of an owner the API gave away, by day."""
+    moments: dict[str, Moment] = attrs.Factory(dict[str, Moment])
+    """By job."""
+    moments_by_month: dict[str, int] = attrs.Factory(dict[str, int])
     tickets: dict[str, WelcomeTicket] = attrs.Factory(dict[str, WelcomeTicket])
     received: dict[tuple[str, str], int] = attrs.Factory(dict[tuple[str, str], int])
     numbers: int = 0

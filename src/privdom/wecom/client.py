@@ -12,7 +12,9 @@ from privdom.errors import UsageError
 from privdom.wecom.codes import AsyncCodes, Codes
 from privdom.wecom.contacts import AsyncContacts, Contacts
 from privdom.wecom.groups import AsyncGroups, Groups
+from privdom.wecom.join_ways import AsyncJoinWays, JoinWays
 from privdom.wecom.messages import AsyncMessages, Messages
+from privdom.wecom.moments import AsyncMoments, Moments
 from privdom.wecom.quota import QuotaStore, process_quotas
 from privdom.wecom.retry import Retry
 from privdom.wecom.session import Hook, Session
@@ -121,9 +123,11 @@ class AsyncWeCom:
         self.contacts = AsyncContacts(self.session)
         self.tags = AsyncTags(self.session)
         self.groups = AsyncGroups(self.session)
+        self.join_ways = AsyncJoinWays(self.session)
         self.codes = AsyncCodes(self.session)
         self.transfers = AsyncTransfers(self.session)
         self.messages = AsyncMessages(self.session)
+        self.moments = AsyncMoments(self.session)
 
     @property
     def corp_id(self) -> str:
@@ -217,9 +221,11 @@ class WeCom(Blocking[AsyncWeCom]):
         self.contacts = Contacts(core.contacts)
         self.tags = Tags(core.tags)
         self.groups = Groups(core.groups)
+        self.join_ways = JoinWays(core.join_ways)
         self.codes = Codes(core.codes)
         self.transfers = Transfers(core.transfers)
         self.messages = Messages(core.messages)
+        self.moments = Moments(core.moments)
 
     @property
     def corp_id(self) -> str:

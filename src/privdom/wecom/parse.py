@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from privdom._facts import endpoints as E  # noqa: N812 - a table of constants
 from privdom._facts.endpoints import ENDPOINTS, Effect, Endpoint
 from privdom.errors import UsageError
-from privdom.wecom import codes, contacts, groups, messages, staff, tags, transfers
+from privdom.wecom import codes, contacts, groups, join_ways, messages, moments, staff, tags, transfers
 from privdom.wecom._values import Done
 from privdom.wecom.answer import read_answer
 from privdom.wecom.session import AccessToken
@@ -39,18 +39,27 @@ _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.MARK_TAG: Classes(tags.MarkTagRequest, Done),
     E.GROUP_LIST: Classes(groups.ListGroupsRequest, groups.GroupPage),
     E.GROUP_GET: Classes(groups.GetGroupRequest, groups.GroupAnswer),
+    E.JOIN_WAY_ADD: Classes(join_ways.NewJoinWay, join_ways.CreatedJoinWay),
+    E.JOIN_WAY_GET: Classes(join_ways.GetJoinWayRequest, join_ways.JoinWayAnswer),
+    E.JOIN_WAY_UPDATE: Classes(join_ways.JoinWayUpdate, Done),
+    E.JOIN_WAY_DELETE: Classes(join_ways.DeleteJoinWayRequest, Done),
     E.CODE_ADD: Classes(codes.NewContactWay, codes.CreatedContactWay),
     E.CODE_GET: Classes(codes.GetCodeRequest, codes.ContactWayAnswer),
     E.CODE_LIST: Classes(codes.ListCodesRequest, codes.CodePage),
     E.CODE_UPDATE: Classes(codes.ContactWayUpdate, Done),
     E.TRANSFER: Classes(transfers.TransferRequest, transfers.TransferStarted),
     E.TRANSFER_RESULT: Classes(transfers.TransferResultRequest, transfers.TransferPage),
+    E.GROUP_TRANSFER: Classes(groups.TransferGroupsRequest, groups.GroupsTransferred),
     E.MESSAGE_ADD: Classes(messages.NewMessage, messages.MessageCreated),
     E.MESSAGE_LIST: Classes(messages.ListMessagesRequest, messages.MessagePage),
     E.MESSAGE_TASKS: Classes(messages.TasksRequest, messages.TaskPage),
     E.MESSAGE_RESULTS: Classes(messages.ResultsRequest, messages.ResultPage),
+    E.MESSAGE_REMIND: Classes(messages.RemindRequest, Done),
     E.MESSAGE_CANCEL: Classes(messages.CancelMessageRequest, Done),
     E.WELCOME: Classes(messages.WelcomeRequest, Done),
+    E.MOMENT_ADD: Classes(moments.NewMoment, moments.MomentJob),
+    E.MOMENT_RESULT: Classes(moments.MomentJobRequest, moments.MomentJobResult),
+    E.MOMENT_LIST: Classes(moments.ListMomentsRequest, moments.MomentPage),
 }
 
 CLASSES: dict[str, Classes] = {endpoint.path: classes for endpoint, classes in _BY_ENDPOINT.items()}

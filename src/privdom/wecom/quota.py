@@ -13,13 +13,14 @@ from __future__ import annotations
 import time
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Protocol
 
 import attrs
 
 from privdom._facts import limits
+from privdom._facts.endpoints import MOMENT_ADD
 from privdom._port import Mutex
 
 
@@ -45,11 +46,15 @@ class QuotaSettings:
         per_corp: windows of one corp and one API path.
         per_ip: windows of this machine's address and one API path, over all corps.
         margin: share of each limit that is left unused.
+        per_path: further windows of one corp, by API path (moments: 95094).
         in_flight: calls to ``mark_tag`` at the same time; WeCom publishes no number.
     """
 
     per_corp: tuple[Window, ...] = (Window(limits.CALLS_PER_MINUTE, 60), Window(limits.CALLS_PER_HOUR, 3_600))
     per_ip: tuple[Window, ...] = (Window(limits.IP_CALLS_PER_MINUTE, 60), Window(limits.IP_CALLS_PER_HOUR, 3_600))
+    per_path: Mapping[str, tuple[Window, ...]] = attrs.field(
+        factory=lambda: {MOMENT_ADD.path: (Window(limits.MOMENTS_PER_MINUTE, 60),)}, hash=False
+    )
     margin: float = 0.02
     in_flight: int = limits.MARK_TAG_IN_FLIGHT
 
@@ -120,15 +125,19 @@ class MemoryQuotas:
         self._monotonic = monotonic
         self._mutex = Mutex()
         self._counts: dict[tuple[str, ...], SubWindows] = {}
+        self._per_corp = self._kept(self.settings.per_corp)
+        self._per_ip = self._kept(self.settings.per_ip)
+        self._per_path = {path: self._kept(windows) for path, windows in self.settings.per_path.items()}
+
+    def _kept(self, windows: Iterable[Window]) -> list[Window]:
         keep = 1 - self.settings.margin
-        self._per_corp = [attrs.evolve(w, limit=max(1, int(w.limit * keep))) for w in self.settings.per_corp]
-        self._per_ip = [attrs.evolve(w, limit=max(1, int(w.limit * keep))) for w in self.settings.per_ip]
+        return [attrs.evolve(w, limit=max(1, int(w.limit * keep))) for w in windows]
 
     async def take(self, corp_id: str, host: str, path: str) -> float:
         """Count one call and return 0.0, or count nothing and return the seconds to wait."""
         with self._mutex:
             now = self._monotonic()
-            mine = self._of((corp_id, host, path), self._per_corp)
+            mine = self._of((corp_id, host, path), [*self._per_corp, *self._per_path.get(path, ())])
             ours = self._of((host, path), self._per_ip)
             wait = max(mine.wait(now), ours.wait(now))
             if wait == 0.0:

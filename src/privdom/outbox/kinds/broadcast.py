@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence, Set
+from datetime import timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 import attrs
@@ -12,6 +12,7 @@ from privdom._facts import endpoints
 from privdom._facts.limits import LINK_URL_BYTES, MESSAGE_LIST_DAYS
 from privdom.errors import ApiError, UsageError
 from privdom.outbox.kind import Candidate, Finding, Found, Kind
+from privdom.outbox.kinds._windows import windows
 from privdom.outbox.units import ItemState, Unit
 from privdom.outbox.verdicts import Done, Item
 from privdom.wecom.client import AsyncWeCom
@@ -105,7 +106,7 @@ class Broadcast(Kind[NewMessage, MessageCreated]):
         assert unit.armed_at is not None
         marked = _shows(request.attachments, unit.nonce)
         records: dict[str, MessageRecord] = {}
-        for start, end in _windows(unit.armed_at - skew, wecom.port.now() + skew):
+        for start, end in windows(unit.armed_at - skew, wecom.port.now() + skew, days=MESSAGE_LIST_DAYS):
             async for record in wecom.messages.each(request.chat_type, start, end, filter_type=CreatorFilter.CORP):
                 if _shows(record.attachments, unit.nonce) if marked else _content(record) == _content(request):
                     records[record.msgid] = record
@@ -120,14 +121,6 @@ class Broadcast(Kind[NewMessage, MessageCreated]):
             if e.errcode != _CANCELLED:
                 raise
         return True
-
-
-def _windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Cut the time from *start* to *end* into windows that WeCom takes; a person may resend after months."""
-    longest = timedelta(days=MESSAGE_LIST_DAYS)
-    while start < end:
-        yield start, min(end, start + longest)
-        start += longest
 
 
 def _sender(request: NewMessage) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from privdom._facts import endpoints as e
-from privdom.sandbox.handlers import codes, contacts, groups, messages, staff, tags, transfers
+from privdom.sandbox.handlers import codes, contacts, groups, join_ways, messages, moments, staff, tags, transfers
 from privdom.sandbox.handlers.route import Route
 
 
@@ -26,17 +26,26 @@ ROUTES: Final[dict[str, Route]] = {
     e.MARK_TAG.path: Route(tags.mark),
     e.GROUP_LIST.path: Route(groups.listing, ("group_chat_list",)),
     e.GROUP_GET.path: Route(groups.get),
+    e.JOIN_WAY_ADD.path: Route(join_ways.add),
+    e.JOIN_WAY_GET.path: Route(join_ways.get),
+    e.JOIN_WAY_UPDATE.path: Route(join_ways.update),
+    e.JOIN_WAY_DELETE.path: Route(join_ways.delete),
     e.CODE_ADD.path: Route(codes.add),
     e.CODE_GET.path: Route(codes.get),
     e.CODE_LIST.path: Route(codes.listing, ("contact_way",)),
     e.CODE_UPDATE.path: Route(codes.update),
     e.TRANSFER.path: Route(transfers.start, ("customer",)),
     e.TRANSFER_RESULT.path: Route(transfers.result, ("customer",)),
+    e.GROUP_TRANSFER.path: Route(groups.transfer, ("failed_chat_list",)),
     e.MESSAGE_ADD.path: Route(messages.add, ("fail_list",)),
     e.MESSAGE_LIST.path: Route(messages.listing, ("group_msg_list",)),
     e.MESSAGE_TASKS.path: Route(messages.tasks, ("task_list",)),
     e.MESSAGE_RESULTS.path: Route(messages.results, ("send_list",)),
+    e.MESSAGE_REMIND.path: Route(messages.remind),
     e.MESSAGE_CANCEL.path: Route(messages.cancel),
     e.WELCOME.path: Route(messages.welcome),
+    e.MOMENT_ADD.path: Route(moments.add),
+    e.MOMENT_RESULT.path: Route(moments.result),
+    e.MOMENT_LIST.path: Route(moments.listing, ("moment_list",)),
 }
 """By path; gettoken is answered at the door."""

@@ -11,7 +11,7 @@ from privdom.sandbox.state import ContactWay
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["add", "get", "listing", "open_to_scans", "staff_of", "update"]
+__all__ = ["add", "get", "listing", "need_room", "open_to_scans", "staff_of", "update"]
 
 _DAY = 86_400
 _SINGLE, _MINI_PROGRAM, _QR = 1, 1, 2
@@ -30,6 +30,13 @@ def staff_of(world: World, users: list[str], parties: list[int]) -> list[str]:
 def open_to_scans(world: World, way: ContactWay) -> bool:
     """Tell whether a code still works; a temporary one serves one customer within its time."""
     return not way.is_temp or (not way.used and world.timestamp < way.created + way.expires_in)
+
+
+def need_room(world: World) -> None:
+    """Refuse one more way; contact ways and join ways share their number."""
+    state = world.state
+    if sum(not way.is_temp for way in state.ways.values()) + len(state.join_ways) >= limits.CODES_PER_CORP:
+        raise WeComError(41045)
 
 
 def _people(world: World, kind: int, body: Fields) -> tuple[list[str], list[int]]:
@@ -82,8 +89,8 @@ def add(world: World, call: Call) -> dict[str, object]:
     if is_temp and kind != _SINGLE:
         raise WeComError(40058)
     users, parties = _people(world, kind, body)
-    if not is_temp and sum(not way.is_temp for way in world.state.ways.values()) >= limits.CODES_PER_CORP:
-        raise WeComError(41045)
+    if not is_temp:
+        need_room(world)
     config_id = digest(world.seed, world.new_id("way", state, remark, *users, *parties))
     way = ContactWay(
         number=world.state.number(),

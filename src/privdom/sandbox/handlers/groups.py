@@ -1,18 +1,31 @@
-"""Customer groups (92120, 92122)."""
+"""Customer groups (92120, 92122, 95703)."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from privdom._facts import limits
+from privdom.sandbox.chance import digest
+from privdom.sandbox.clock import CHINA
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.paging import Cursors, page
+from privdom.sandbox.record import GroupTransferEntry
 from privdom.sandbox.state import Group, GroupMember
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["get", "listing"]
+__all__ = ["get", "listing", "seal_group", "transfer"]
 
 _STATUSES = 3
 _STAFF = 1
+_BY_STAFF = 1
+
+
+def seal_group(world: World, group: Group) -> tuple[str, str]:
+    """Give the member list of *group* a new version; return the old and the new one."""
+    old = group.version
+    group.version = digest(world.seed, "members", group.chat_id, old, *group.members)
+    return old, group.version
 
 
 def listing(world: World, call: Call) -> dict[str, object]:
@@ -75,3 +88,60 @@ def get(world: World, call: Call) -> dict[str, object]:
     if group.dismissed:
         raise WeComError(49008)
     return {"group_chat": _shown(world, group, named=call.body.flag("need_name", default=False))}
+
+
+def _obstacle(world: World, chat_id: str, new_owner: str) -> int:
+    # In the order of these checks. The errcodes of the two limits are documented nowhere; these are our guess.
+    group = world.state.groups.get(chat_id)
+    if group is None:
+        return 90501
+    if group.dismissed:
+        return 49008
+    if group.owner == new_owner:
+        return 90504
+    if group.heir:
+        return 90507
+    today = world.now.astimezone(CHINA).date()
+    days = [(today - datetime.fromtimestamp(when, CHINA).date()).days for when in group.given]
+    if sum(day < limits.TRANSFER_WINDOW_DAYS for day in days) >= limits.TRANSFERS_PER_GROUP:
+        return 40128
+    if world.state.given_groups.get((group.owner, str(today)), 0) >= limits.GROUP_TRANSFERS_PER_OWNER_AND_DAY:
+        return 45009
+    return 0
+
+
+def transfer(world: World, call: Call) -> dict[str, object]:
+    """Answer groupchat/onjob_transfer: 0 even if every group fails; no event tells of a new owner."""
+    chat_ids = call.body.texts("chat_id_list", most=limits.TRANSFER_GROUPS)
+    if not chat_ids:
+        raise WeComError(40063)
+    new_owner = world.need_staff(call.body.text("new_owner"), serving=True).userid
+    failed: list[dict[str, object]] = []
+    for chat_id in dict.fromkeys(chat_ids):
+        group, errcode = world.state.groups.get(chat_id), _obstacle(world, chat_id, new_owner)
+        owner = group.owner if group else ""
+        world.record.group_transfers.append(GroupTransferEntry(chat_id, owner, new_owner, world.now, errcode))
+        if errcode or group is None:
+            failed.append({"chat_id": chat_id, "errcode": errcode, "errmsg": WeComError(errcode).text})
+        else:
+            _give(world, group, new_owner)
+    return {"failed_chat_list": failed}
+
+
+def _give(world: World, group: Group, new_owner: str) -> None:
+    day = (group.owner, str(world.now.astimezone(CHINA).date()))
+    world.state.given_groups[day] = world.state.given_groups.get(day, 0) + 1
+    group.given.append(world.timestamp)
+    group.heir = new_owner
+    if world.rules.group_transfer_time:
+        when = world.now + world.rules.group_transfer_time
+        world.agenda.book(when, f"1:group transfer:{group.chat_id}", lambda: _inherit(world, group))
+    else:
+        _inherit(world, group)
+
+
+def _inherit(world: World, group: Group) -> None:
+    group.owner, group.heir = group.heir, ""
+    if group.owner not in group.members:
+        group.members[group.owner] = GroupMember(group.owner, _STAFF, world.timestamp, _BY_STAFF)
+        seal_group(world, group)

@@ -1,4 +1,4 @@
-"""Mass messages and welcome messages (92135, 93338, 97611, 92137)."""
+"""Mass messages and welcome messages (92135, 93338, 97610, 97611, 92137)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from privdom.sandbox import sending
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
 from privdom.sandbox.paging import Cursors, page
-from privdom.sandbox.record import MessageEntry, WelcomeEntry
+from privdom.sandbox.record import MessageEntry, ReminderEntry, WelcomeEntry
 from privdom.sandbox.state import Message
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["add", "cancel", "listing", "results", "tasks", "welcome"]
+__all__ = ["add", "cancel", "listing", "remind", "results", "tasks", "welcome"]
 
 _DAY = 86_400
 _SENT = 1
 _BOTH = 2
+_TASK_SENT = 2
 
 
 def _attachment(item: Fields) -> dict[str, object]:
@@ -189,6 +190,20 @@ def results(world: World, call: Call) -> dict[str, object]:
         for r in found
     ]
     return {"next_cursor": following, "send_list": rows}
+
+
+def remind(world: World, call: Call) -> dict[str, object]:
+    """Answer remind_groupmsg_send: whoever has not sent it yet hears of it again."""
+    message = _find(world, call.body)
+    if message.cancelled:
+        raise WeComError(41093)
+    since = world.timestamp - limits.REMINDER_HOURS * 3_600
+    if sum(when > since for when in message.reminded) >= limits.REMINDERS_PER_MESSAGE:
+        raise WeComError(41094)
+    message.reminded.append(world.timestamp)
+    waiting = tuple(task.userid for task in message.tasks.values() if task.status != _TASK_SENT)
+    world.record.reminders.append(ReminderEntry(message.msgid, waiting, world.now))
+    return {}
 
 
 def cancel(world: World, call: Call) -> dict[str, object]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from privdom._facts import endpoints, limits
 from privdom._port import Blocking, blocking, blocking_iter
 from privdom.errors import NotACustomer
-from privdom.wecom import _values
 from privdom.wecom._pages import blocks, follow_cursor
 from privdom.wecom._values import Done
 from privdom.wecom.contacts.models import (
@@ -187,10 +186,8 @@ class AsyncContacts:
             UsageError: Nothing to note, or a note too long.
             NotACustomer: The staff does not follow this customer (84061).
         """
-        # WeCom takes an empty list for no change, and one empty number for none.
-        mobiles = None if remark_mobiles is None else _values.texts(remark_mobiles) or ("",)
         request = RemarkRequest(
-            userid, external_userid, remark, description, remark_company, mobiles, remark_pic_mediaid
+            userid, external_userid, remark, description, remark_company, remark_mobiles, remark_pic_mediaid
         )
         await self._session.call(endpoints.REMARK, request, Done)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import attrs
@@ -272,16 +273,21 @@ class BatchContactsRequest(Model):
         _values.check_range(self.limit, "limit", 1, limits.BATCH_PAGE)
 
 
+def _mobiles(values: Iterable[str] | None) -> tuple[str, ...] | None:
+    # WeCom takes an empty list for no change, and one empty number for none.
+    return None if values is None else _values.texts(values) or ("",)
+
+
 @attrs.frozen(repr=False, weakref_slot=False)
 class RemarkRequest(Model):
-    """A staff's notes on a customer; None leaves a note as it is, an empty one clears it."""
+    """A staff's notes on a customer; None leaves a note as it is, an empty one clears it, as an empty list does numbers."""
 
     userid: str
     external_userid: str
     remark: str | None = personal(None)
     description: str | None = personal(None)
     remark_company: str | None = None
-    remark_mobiles: tuple[str, ...] | None = personal(None)
+    remark_mobiles: tuple[str, ...] | None = attrs.field(default=None, converter=_mobiles, metadata=_values.HIDDEN)
     remark_pic_mediaid: str | None = None
 
     def __attrs_post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Mass messages, which staff confirm, and welcome messages: WeCom documentation 92135, 93338, 97611, 92137."""
+"""Mass messages, which staff confirm, and welcome messages: WeCom documentation 92135, 93338, 97610, 97611, 92137."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from privdom.wecom.messages.models import (
     MessageRecord,
     MessageTask,
     NewMessage,
+    RemindRequest,
     ResultPage,
     ResultsRequest,
     SendResult,
@@ -47,6 +48,7 @@ __all__ = [
     "MiniProgram",
     "NewMessage",
     "OtherAttachment",
+    "RemindRequest",
     "ResultPage",
     "ResultsRequest",
     "SendResult",

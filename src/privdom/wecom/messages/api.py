@@ -22,6 +22,7 @@ from privdom.wecom.messages.models import (
     MessageRecord,
     MessageTask,
     NewMessage,
+    RemindRequest,
     ResultPage,
     ResultsRequest,
     SendResult,
@@ -210,6 +211,20 @@ class AsyncMessages:
                 for result in page.send_list:
                     yield result
 
+    async def remind(self, msgid: str) -> None:
+        """
+        Remind the staff who have not sent a mass message yet (WeCom documentation 97610).
+
+        Three times in 24 hours for each message. Nothing tells afterwards
+        whether they were reminded, so never repeat a call that may have arrived.
+
+        Raises:
+            UsageError: *msgid* is empty.
+            MayHaveArrived: Perhaps they were reminded.
+            Refused: There is no such message (41047), it was stopped (41093), or reminded of too often (41094).
+        """
+        await self._session.call(endpoints.MESSAGE_REMIND, RemindRequest(msgid), Done)
+
     async def cancel(self, msgid: str) -> None:
         """
         Stop a mass message for the staff who have not confirmed it (WeCom documentation 97611).
@@ -259,5 +274,6 @@ class Messages(Blocking[AsyncMessages]):
     results = blocking(AsyncMessages.results)
     result_pages = blocking_iter(AsyncMessages.result_pages)
     each_result = blocking_iter(AsyncMessages.each_result)
+    remind = blocking(AsyncMessages.remind)
     cancel = blocking(AsyncMessages.cancel)
     welcome = blocking(AsyncMessages.welcome)

@@ -32,6 +32,7 @@ __all__ = [
     "MessageRecord",
     "MessageTask",
     "NewMessage",
+    "RemindRequest",
     "ResultPage",
     "ResultsRequest",
     "SendResult",
@@ -289,6 +290,16 @@ class ResultsRequest(Model):
         _values.text_id(self.msgid, "msgid")
         _values.staff_id(self.userid)
         _values.check_range(self.limit, "limit", 1, limits.MESSAGE_RECORD_PAGE)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class RemindRequest(Model):
+    """Of which mass message to remind the staff who have not sent it."""
+
+    msgid: str
+
+    def __attrs_post_init__(self) -> None:
+        _values.text_id(self.msgid, "msgid")
 
 
 @attrs.frozen(repr=False, weakref_slot=False)

@@ -1,0 +1,170 @@
+"""Moments (客户朋友圈): a job makes them, staff publish them (95094, 93333)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from privdom._facts import limits
+from privdom.sandbox.chance import digest
+from privdom.sandbox.clock import CHINA
+from privdom.sandbox.errors import WeComError
+from privdom.sandbox.fields import Fields
+from privdom.sandbox.handlers.codes import staff_of
+from privdom.sandbox.paging import Cursors, page
+from privdom.sandbox.record import MomentEntry
+from privdom.sandbox.state import Moment
+from privdom.sandbox.world import Call, World
+
+
+__all__ = ["add", "listing", "result"]
+
+_DAY = 86_400
+_KINDS = ("image", "video", "link")
+_CORP, _BOTH = 0, 2
+_PARTLY, _PUBLIC = 0, 1
+_RUNNING, _FINISHED = 2, 3
+
+
+def _attachments(body: Fields) -> list[dict[str, object]]:
+    items = body.children("attachments")
+    kinds = [item.text("msgtype") for item in items]
+    if any(kind not in _KINDS for kind in kinds):
+        raise WeComError(41065)
+    if len(set(kinds)) > 1:
+        raise WeComError(40058, "invalid attachments msgtype")
+    if len(items) > (limits.MOMENT_IMAGES if kinds[:1] == ["image"] else 1):
+        raise WeComError(41064)
+    kept: list[dict[str, object]] = []
+    for kind, item in zip(kinds, items, strict=True):
+        inner = item.child(kind)
+        if inner is None:
+            raise WeComError(41065)
+        inner.text("media_id", absent=41006)
+        if kind == "link":
+            inner.text("title", octets=limits.LINK_TITLE_BYTES)
+            inner.text("url", absent=41010)
+        kept.append({"msgtype": kind, kind: inner.raw()})
+    return kept
+
+
+def add(world: World, call: Call) -> dict[str, object]:
+    """Answer add_moment_task: a job that is done later."""
+    body, state = call.body, world.state
+    said = body.child("text")
+    text = said.text("content", chars=limits.MOMENT_TEXT_CHARS, octets=limits.MESSAGE_TEXT_BYTES) if said else ""
+    attachments = _attachments(body)
+    if not text and not attachments:
+        raise WeComError(41089)
+    month = f"{world.now.astimezone(CHINA):%Y-%m}"
+    if state.moments_by_month.get(month, 0) >= limits.MOMENTS_PER_MONTH:
+        raise WeComError(41210)
+    chosen = body.child("visible_range") or Fields({})
+    senders = chosen.child("sender_list") or Fields({})
+    customers = chosen.child("external_contact_list") or Fields({})
+    users, parties = senders.texts("user_list", most=limits.MOMENT_SENDERS), senders.integers("department_list")
+    tags = customers.texts("tag_list")
+    known = [staff.userid for staff in (state.member(userid) for userid in users) if staff is not None]
+    good = [party for party in parties if party in state.departments]
+    publishers = staff_of(world, known, good) if users or parties else list(state.staff)
+    worn = {tag for tag in tags if tag in state.tags and not state.tags[tag].deleted}
+    if tags:
+        publishers = [u for u in publishers if any(worn & set(f.tags) for f in state.follows_of(u).values())]
+    jobid = world.new_id("job", text, *sorted(publishers))
+    moment = Moment(
+        state.number(),
+        jobid,
+        world.new_id("mom", text, *sorted(publishers)),
+        world.timestamp,
+        0,
+        text,
+        attachments,
+        publishers,
+        bool(tags),
+        [userid for userid in users if state.member(userid) is None],
+        [party for party in parties if party not in state.departments],
+        [tag for tag in tags if tag not in worn],
+        # Undocumented which one it is; nobody would publish it.
+        0 if publishers else 81013,
+    )
+    state.moments[jobid] = moment
+    state.moments_by_month[month] = state.moments_by_month.get(month, 0) + 1
+    if world.rules.moment_job_time:
+        world.agenda.book(world.now + world.rules.moment_job_time, f"1:moment:{jobid}", lambda: _make(world, moment))
+    else:
+        _make(world, moment)
+    return {"jobid": jobid}
+
+
+def _make(world: World, moment: Moment) -> None:
+    moment.created = world.timestamp
+    if not moment.errcode:
+        entry = MomentEntry(moment.jobid, moment.moment_id, moment.text, tuple(moment.senders), world.now)
+        world.record.moments.append(entry)
+
+
+def result(world: World, call: Call) -> dict[str, object]:
+    """Answer get_moment_task_result, for 24 hours."""
+    moment = world.state.moments.get(call.query.get("jobid", ""))
+    if moment is None or world.timestamp > moment.asked + limits.MOMENT_JOB_SECONDS:
+        raise WeComError(40088)
+    if not moment.created:
+        return {"status": _RUNNING, "type": "add_moment_task"}
+    told: dict[str, object] = {
+        "errcode": moment.errcode,
+        "errmsg": WeComError(moment.errcode).text if moment.errcode else "ok",
+        "invalid_sender_list": {"user_list": moment.invalid_users, "department_list": moment.invalid_departments},
+        "invalid_external_contact_list": {"tag_list": moment.invalid_tags},
+    }
+    if not moment.errcode:
+        told["moment_id"] = moment.moment_id
+    return {"status": _FINISHED, "type": "add_moment_task", "result": told}
+
+
+def _shown(world: World, moment: Moment) -> dict[str, object]:
+    row: dict[str, object] = {
+        "moment_id": moment.moment_id,
+        "create_time": moment.created,
+        "create_type": _CORP,
+        "visible_type": _PARTLY if moment.partly else _PUBLIC,
+    }
+    if moment.text:
+        row["text"] = {"content": moment.text}
+    images: list[dict[str, object]] = []
+    for item in moment.attachments:
+        kind = str(item["msgtype"])
+        # Media come back under ids of WeCom's own.
+        media_id = f"WWCISP_{digest(world.seed, 'media', moment.moment_id, kind, len(images))}"
+        if kind == "image":
+            images.append({"media_id": media_id})
+            row["image"] = images
+        elif kind == "video":
+            row["video"] = {"media_id": media_id, "thumb_media_id": media_id}
+        else:
+            link = Fields(item).child(kind) or Fields({})
+            row["link"] = {"title": link.text("title"), "url": link.text("url")}
+    return row
+
+
+def listing(world: World, call: Call) -> dict[str, object]:
+    """Answer get_moment_list; here all are made by API, and so without a creator."""
+    body = call.body
+    start, end = body.integer("start_time", absent=40063), body.integer("end_time", absent=40063)
+    if not 0 <= end - start <= limits.MOMENT_LIST_DAYS * _DAY:
+        raise WeComError(40058)
+    kind = body.integer("filter_type", _BOTH, low=0, high=_BOTH)
+    creator = body.text("creator")
+    limit = body.integer("limit", limits.MOMENT_PAGE, low=0)
+    cursors = Cursors(world.seed, call.path, start, end, kind, creator)
+    lag = world.rules.moment_list_lag // timedelta(seconds=1)
+    shown = (
+        (moment.number, _shown(world, moment))
+        for moment in world.state.moments.values()
+        if start < moment.created < end
+        and not moment.errcode
+        and moment.created + lag <= world.timestamp
+        and kind in (_BOTH, _CORP)
+        and not creator
+    )
+    at_most = limit if 0 < limit <= limits.MOMENT_PAGE else limits.MOMENT_PAGE
+    found, following = page(shown, at_most, cursors, body.text("cursor"))
+    return {"next_cursor": following, "moment_list": found}
