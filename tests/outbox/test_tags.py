@@ -23,6 +23,8 @@ from tests.outbox.corp import SETTLE, Corp, Crash, HookedPort, HookedStore, Poin
 
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+# Four times the client's ten seconds.
+HORIZON = timedelta(seconds=40) + SETTLE
 
 
 class Tagged(Corp):
@@ -181,7 +183,7 @@ def test_faults(on_port: OnPort, store: Store, fault: Fault) -> None:
         with store.read() as conn:
             at = tags.next_at(conn)
         assert at is not None
-        assert corp.box.clock.now() < at <= corp.box.clock.now() + SETTLE
+        assert corp.box.clock.now() < at <= corp.box.clock.now() + HORIZON
         corp.box.advance_to(at)
         assert PushReport(pushed=1) == await tags.push()
         with store.read() as conn:
@@ -202,7 +204,7 @@ def test_fault_among_singles(on_port: OnPort, store: Store) -> None:
         # The body of a call for one tag alone.
         corp.box.faults.add(Fault("lost_request", "mark_tag", subject=f'"add_tag":["{corp.tag["银"]}"]'))
         assert PushReport(later=1) == await tags.push()
-        corp.box.advance(SETTLE)
+        corp.box.advance(HORIZON)
         assert await tags.push()
         assert {"金", "银"} == corp.worn()
         assert 0 == _counts(store, tags).pending

@@ -30,6 +30,8 @@ TAG_NAME_CHARS: Final = 30
 TAGS_PER_CORP: Final = 10_000
 TAGS_PER_FOLLOW: Final = 3_000
 TAG_ORDER_END: Final = 2**32
+# Of add_tag and remove_tag together. 41111 says "1 to 1000 tags" and does not say of which call.
+MARK_TAG_TAGS: Final = 1_000
 # No number is published; five in flight is what users report to be safe (45033).
 MARK_TAG_IN_FLIGHT: Final = 5
 

@@ -25,9 +25,6 @@ __all__ = ["Context"]
 
 R = TypeVar("R")
 
-# httpx counts its time-out anew for each: a place in the pool, the connection, the request, the answer.
-_STEPS_OF_A_CALL = 4
-
 
 @attrs.frozen
 class Context:
@@ -56,8 +53,7 @@ class Context:
         The time allowed between ARM and the socket counts as well as the HTTP
         time-out: without it, a call written late could land after its look-up.
         """
-        call_timeout = self.settings.call_timeout or timedelta(seconds=self.wecom.timeout * _STEPS_OF_A_CALL)
-        return self.settings.write_budget + call_timeout
+        return self.settings.write_budget + self.settings.longest_call(self.wecom.timeout)
 
     def counts_from(self, unit: Unit, now: datetime) -> datetime:
         """

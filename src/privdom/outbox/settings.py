@@ -15,6 +15,10 @@ from privdom.outbox.gate import Gate
 __all__ = ["OutboxSettings", "Policy"]
 
 
+# httpx counts its time-out anew for each: a place in the pool, the connection, the request, the answer.
+_STEPS_OF_A_CALL = 4
+
+
 class Policy(StrEnum):
     """What to do with a call that WeCom still does not show after two complete look-ups."""
 
@@ -75,3 +79,7 @@ class OutboxSettings:
         if min(self.in_flight, self.tags_in_flight, self.lookup_failures) < 1:
             msg = "in_flight, tags_in_flight and lookup_failures are at least 1"
             raise UsageError(msg)
+
+    def longest_call(self, timeout: float) -> timedelta:
+        """Return how long one HTTP exchange of a client with this *timeout*, in seconds, can take at most."""
+        return self.call_timeout or timedelta(seconds=timeout * _STEPS_OF_A_CALL)

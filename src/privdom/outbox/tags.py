@@ -6,11 +6,13 @@ become one mark_tag; a tag goes only when no owner wants it any more, and only
 if one of them had asked for it.
 
 mark_tag leads to the same state however often it arrives, so a push that broke
-off is simply made again.
+off is simply made again: but not before the calls of the last one cannot land
+any more, or an old one could undo a new one.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,7 +22,7 @@ import attrs
 
 from sqlalchemy import Connection
 
-from privdom._facts import endpoints
+from privdom._facts import endpoints, limits
 from privdom._port import Blocking, blocking, core_of
 from privdom.errors import NotACustomer, PrivdomError, UsageError
 from privdom.outbox import wishes
@@ -29,7 +31,7 @@ from privdom.outbox.rules import judge
 from privdom.outbox.settings import OutboxSettings
 from privdom.outbox.verdicts import Refuse, Release
 from privdom.outbox.wishes import Pushed, Task
-from privdom.store import Store
+from privdom.store import Store, sql
 from privdom.wecom._values import Done
 from privdom.wecom.client import AsyncWeCom, WeCom
 from privdom.wecom.tags import MarkTagRequest
@@ -40,10 +42,13 @@ __all__ = ["AsyncDesiredTags", "DesiredTags", "PushReport", "TagCounts"]
 
 R = TypeVar("R")
 
+# As many relations wait for the end of a lease if a worker dies, for each lane.
 _BATCH = 100
-# Much longer than a batch takes. Calls are not written any more when half of it has passed, so that none of this
-# worker can come after one of the next.
-_LEASE = timedelta(minutes=15)
+# While one lane is at the database, the calls of the other go on.
+_LANES = 2
+# How long after its claim calls of a batch are written. Longer than a batch takes; waiting for a quota counts too.
+_WINDOW = timedelta(minutes=5)
+_FULL = 40144
 
 
 @attrs.frozen
@@ -81,6 +86,30 @@ class TagCounts:
     no_relation: int = 0
 
 
+@attrs.frozen
+class _Window:
+    """Until when calls of a claim may be written, on both clocks."""
+
+    until_monotonic: float
+    until: datetime
+
+
+@attrs.frozen
+class _End:
+    """How a lane ended."""
+
+    report: PushReport
+    error: Exception | None = None
+
+
+def _blames_a_tag(errcode: int) -> bool:
+    from privdom._facts.errcodes import ERRCODES  # noqa: PLC0415 - 369 rows that only an error needs
+
+    fact = ERRCODES.get(errcode)
+    # Staff who are gone (60111) do not come back for a smaller call.
+    return fact is None or fact.category != "contacts"
+
+
 class AsyncDesiredTags:
     """
     The tags that modules want, and the way they get to WeCom, awaited; `DesiredTags` is the same, blocking.
@@ -95,6 +124,7 @@ class AsyncDesiredTags:
         self._wecom = wecom
         self._store = store
         self._settings = settings or OutboxSettings()
+        self._slots = wecom.port.slots(self._settings.tags_in_flight)
 
     def want(self, conn: Connection, corp_id: str, owner: str, changes: Iterable[tuple[str, str, str, bool]]) -> None:
         """
@@ -149,28 +179,50 @@ class AsyncDesiredTags:
         """
         Bring up to *limit* relations to what is wanted of them (WeCom documentation 92118).
 
+        It ends early where nothing of a batch gets through, as when a quota is used
+        up or WeCom is out of reach; `next_at` says when to call again.
+
         Raises:
-            PrivdomError: No token is to be had. Nothing was changed; call again later.
+            PrivdomError: No token is to be had. Nothing is in hand then; call again later.
         """
+        await self._wecom.token()
+        # A host's transaction stays in its thread.
+        lanes = min(1 if self._store.borrowed else _LANES, limit)
+        if lanes < 1:
+            return PushReport()
+        shares = [limit // lanes + (i < limit % lanes) for i in range(lanes)]
+        ends = [end async for end in self._wecom.port.map(self._push_lane, shares, lanes)]
+        for end in ends:
+            if end.error is not None:
+                raise end.error
+        return sum((end.report for end in ends), PushReport())
+
+    async def _push_lane(self, limit: int) -> _End:
         total = PushReport()
         while limit > 0:
-            claimed, part = await self._push_batch(min(limit, _BATCH))
+            try:
+                claimed, part = await self._push_batch(min(limit, _BATCH))
+            except Exception as e:  # noqa: BLE001 - raised again when the calls of the other lane are recorded
+                return _End(total, e)
             total += part
-            if not claimed:
+            if part.later == claimed:
                 break
             limit -= claimed
-        return total
+        return _End(total)
 
     async def _push_batch(self, limit: int) -> tuple[int, PushReport]:
         port, corp_id = self._wecom.port, self._wecom.corp_id
+        # Again, since it may have been refused: without one, each relation would have to wait longer than the next.
         await self._wecom.token()
-        until = port.monotonic() + _LEASE.total_seconds() / 2
+        # Both before the claim, so that waiting for the database counts too.
         now = port.now()
-        claimed = await self._write(partial(wishes.claim, corp_id=corp_id, now=now, lease=_LEASE, limit=limit))
+        window = _Window(port.monotonic() + _WINDOW.total_seconds(), now + _WINDOW)
+        lease = _WINDOW + self._horizon
+        claimed = await self._write(partial(wishes.claim, corp_id=corp_id, now=now, lease=lease, limit=limit))
         if not claimed:
             return 0, PushReport()
         tasks = await self._write(partial(wishes.take, corp_id=corp_id, claimed=claimed))
-        push = partial(self._push_one, until)
+        push = partial(self._push_one, window)
         results = [result async for result in port.map(push, tasks, self._settings.tags_in_flight)]
         now = port.now()
         # What was cut off before is pushed again when its lease is over; what is done should not have to be.
@@ -184,40 +236,56 @@ class AsyncDesiredTags:
         )
         return len(claimed), report
 
-    async def _push_one(self, until: float, task: Task) -> Pushed:
-        if not task.add and not task.remove:
-            return Pushed(task)
-        whole = await self._mark(until, task, task.add, task.remove)
-        if not whole.failed or len(task.add) + len(task.remove) == 1:
-            return whole
-        # One bad tag turns the whole call down, and WeCom does not say which. Room is made first.
+    async def _push_one(self, window: _Window, task: Task) -> Pushed:
         done: set[str] = set()
         failed: dict[str, int] = {}
-        for tag in (*task.remove, *task.add):
-            single = ((tag,), ()) if tag in task.add else ((), (tag,))
-            part = await self._mark(until, task, *single)
+        # Room is made first.
+        rest = deque(sql.chunks((*task.remove, *task.add), limits.MARK_TAG_TAGS))
+        while rest:
+            tags = rest.popleft()
+            part = await self._mark(window, task, tags)
             if part.no_relation or part.wait is not None:
                 return attrs.evolve(part, done=frozenset(done), failed=failed)
             done |= part.done
+            if len(tags) > 1 and part.failed and _blames_a_tag(part.failed[tags[0]]):
+                # One bad tag turns the whole call down, and WeCom does not say which.
+                rest.extendleft([tags[len(tags) // 2 :], tags[: len(tags) // 2]])
+                continue
             failed.update(part.failed)
+            if _FULL in part.failed.values():
+                # There is no room for any other either, and what was to go is gone.
+                failed.update({tag: _FULL for left in rest for tag in left})
+                break
         return Pushed(task, frozenset(done), failed)
 
-    async def _mark(self, until: float, task: Task, add: tuple[str, ...], remove: tuple[str, ...]) -> Pushed:
-        body = dumps(unstructure(MarkTagRequest(task.staff, task.customer, add, remove)))
-        try:
-            await self._wecom.session.once(endpoints.MARK_TAG, body, Done, until=until)
-        except NotACustomer:
-            return Pushed(task, no_relation=True)
-        except PrivdomError as e:
-            match judge(e, task.attempt + 1):
-                case Refuse(code=code):
-                    return Pushed(task, failed=dict.fromkeys((*add, *remove), code or 0))
-                case Release(wait=wait):
-                    return Pushed(task, wait=wait)
-                case _:
-                    # It may still land: not before that is over may another one be sent.
-                    return Pushed(task, wait=self._settings.settle)
-        return Pushed(task, frozenset((*add, *remove)))
+    async def _mark(self, window: _Window, task: Task, tags: list[str]) -> Pushed:
+        staff, customer = task.claimed.staff, task.claimed.customer
+        off = set(task.remove)
+        add, remove = [tag for tag in tags if tag not in off], [tag for tag in tags if tag in off]
+        body = dumps(unstructure(MarkTagRequest(staff, customer, add, remove)))
+        async with self._slots:
+            # A machine that was suspended may have lost its lease without a second of the other clock.
+            if self._wecom.port.now() > window.until:
+                return Pushed(task, wait=timedelta(0))
+            try:
+                await self._wecom.session.once(endpoints.MARK_TAG, body, Done, until=window.until_monotonic)
+            except NotACustomer:
+                return Pushed(task, no_relation=True)
+            except PrivdomError as e:
+                match judge(e, task.claimed.attempt + 1):
+                    case Refuse(code=code):
+                        return Pushed(task, failed=dict.fromkeys(tags, code or 0))
+                    case Release(wait=wait):
+                        return Pushed(task, wait=wait)
+                    case _:
+                        # It may still land: not before that is over may another one be sent.
+                        return Pushed(task, wait=self._horizon, unsure=True)
+        return Pushed(task, frozenset(tags))
+
+    @property
+    def _horizon(self) -> timedelta:
+        """How long after it was written a call may still land."""
+        return self._settings.longest_call(self._wecom.timeout) + self._settings.settle
 
     async def _write(self, fn: Callable[[Connection], R]) -> R:
         def work() -> R:

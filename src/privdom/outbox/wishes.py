@@ -9,30 +9,37 @@ key, so that no two transactions wait for each other.
 
 from __future__ import annotations
 
+import json
+
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 
 import attrs
 
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     Column,
     ColumnElement,
     Connection,
+    FromClause,
     Index,
     Integer,
     Row,
     String,
     Table,
+    and_,
     bindparam,
+    cast,
+    column,
     delete,
     func,
+    literal,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -70,10 +77,11 @@ push = Table(
     Column("attempt", Integer, nullable=False),
     Column("due_at", UtcTime, nullable=False),
 )
-Index("ix_privdom_tag_push_due", push.c.corp_id, push.c.due_at)
+# The whole order of claims, so that none has to sort what fell due in one moment, which may be all of a corp.
+Index("ix_privdom_tag_push_due", push.c.corp_id, push.c.due_at, push.c.staff, push.c.customer)
 
 _WISH_KEYS = ["corp_id", "staff", "customer", "tag_id", "owner"]
-_RELATION = tuple_(wish.c.staff, wish.c.customer)
+_PUSH_KEYS = ["corp_id", "staff", "customer"]
 Relation = tuple[str, str]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
@@ -93,18 +101,27 @@ _SETTLED_BADLY = [WishState.FAILED, WishState.NO_RELATION]
 
 
 @attrs.frozen
-class Task:
-    """What is to be done on one relation."""
+class Claimed:
+    """A relation that is this worker's until its lease ends."""
 
     staff: str
     customer: str
     fence: int
     changes: int
     attempt: int
-    add: tuple[str, ...]
-    remove: tuple[str, ...]
-    idle: tuple[str, ...]
+
+
+@attrs.frozen
+class Task:
+    """What is to be done on one relation."""
+
+    claimed: Claimed
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
     """Tags whose wishes are fulfilled without a call."""
+    fresh: frozenset[tuple[str, str]] = frozenset()
+    """The wishes, by tag and owner, for which no call was ever made before."""
 
 
 @attrs.frozen
@@ -117,6 +134,12 @@ class Pushed:
     no_relation: bool = False
     wait: timedelta | None = None
     """Not all is settled: try again after this."""
+    unsure: bool = False
+    """The fate of the last call is unknown: what is neither done nor failed may be there."""
+
+    def kept_off(self, tag: str) -> bool:
+        """Whether no call of this task can have put *tag* on."""
+        return self.no_relation or tag in self.failed or not (self.unsure or tag in self.done or tag in self.task.idle)
 
 
 def want(
@@ -125,12 +148,10 @@ def want(
     """Store wishes of one owner; see `AsyncDesiredTags.want`."""
     # The last word on each tag counts.
     latest = {(staff, customer, tag): present for staff, customer, tag, present in changes}
+    touched: set[Relation] = set()
     for chunk in sql.chunks(sorted(latest)):
+        mine = _lock_wishes(conn, corp_id, [wish.c.staff, wish.c.customer, wish.c.tag_id], chunk, wish.c.owner == owner)
         wanted = [key for key in chunk if latest[key]]
-        unwanted = [key for key in chunk if not latest[key]]
-        mine = (wish.c.corp_id == corp_id, wish.c.owner == owner)
-        _lock(conn, *mine, _key_in(chunk))
-        touched: set[Relation] = set()
         if wanted:
             rows = [
                 _row(corp_id, key, owner=owner, wanted=True, state=WishState.PENDING, added=False) for key in wanted
@@ -143,15 +164,11 @@ def want(
             )
             returned = conn.execute(statement.returning(wish.c.staff, wish.c.customer), rows)
             touched.update((row.staff, row.customer) for row in returned)
-        if unwanted:
-            changed = conn.execute(
-                update(wish)
-                .where(*mine, _key_in(unwanted), wish.c.wanted)
-                .values(wanted=False, state=WishState.PENDING, code=None)
-                .returning(wish.c.staff, wish.c.customer)
-            )
-            touched.update((row.staff, row.customer) for row in changed)
-        _touch(conn, corp_id, touched, now)
+        back = [row for row in mine if row.wanted and not latest[row.staff, row.customer, row.tag_id]]
+        _update_wishes(conn, back, wanted=False, state=WishState.PENDING, code=None)
+        touched.update((row.staff, row.customer) for row in back)
+    # Wishes of all chunks before the first of the relations, so that the order of locks holds.
+    _touch(conn, corp_id, touched, now)
 
 
 def move(conn: Connection, corp_id: str, ways: Mapping[str, tuple[str, str]], now: datetime) -> int:
@@ -161,7 +178,7 @@ def move(conn: Connection, corp_id: str, ways: Mapping[str, tuple[str, str]], no
     # All are locked before the first is written, so that the order of locks holds beyond a chunk.
     locked: list[AnyRow] = []
     for chunk in sql.chunks(sorted(handovers | takeovers)):
-        locked += _lock(conn, *_of_relations(corp_id, chunk))
+        locked += _lock_wishes(conn, corp_id, [wish.c.staff, wish.c.customer], chunk)
     rows = [row for row in locked if (row.staff, row.customer) in handovers]
     if not rows:
         return 0
@@ -189,49 +206,43 @@ def move(conn: Connection, corp_id: str, ways: Mapping[str, tuple[str, str]], no
         ),
         sorted(moved, key=itemgetter(*_WISH_KEYS)),
     )
-    for chunk in sql.chunks(sorted({(row.staff, row.customer) for row in rows})):
-        conn.execute(delete(wish).where(*_of_relations(corp_id, chunk)))
+    _delete_wishes(conn, rows)
     _touch(conn, corp_id, {(row["staff"], row["customer"]) for row in moved}, now)
     return len(rows)
 
 
-def claim(conn: Connection, corp_id: str, *, now: datetime, lease: timedelta, limit: int) -> Sequence[AnyRow]:
+def claim(conn: Connection, corp_id: str, *, now: datetime, lease: timedelta, limit: int) -> list[Claimed]:
     """Take relations that are due; nobody else gets them before the lease ends."""
     query = (
-        select(push.c.staff, push.c.customer)
+        select(push)
         .where(push.c.corp_id == corp_id, push.c.due_at <= now)
         .order_by(push.c.due_at, push.c.staff, push.c.customer)
         .limit(limit)
+        .with_for_update(skip_locked=True)
     )
-    if conn.dialect.name == "postgresql":
-        query = query.with_for_update(skip_locked=True)
-    mine = [(row.staff, row.customer) for row in conn.execute(query)]
-    if not mine:
-        return []
-    claimed = conn.execute(
-        update(push)
-        .where(push.c.corp_id == corp_id, tuple_(push.c.staff, push.c.customer).in_(mine))
-        .values(fence=push.c.fence + 1, due_at=now + lease)
-        .returning(push.c.staff, push.c.customer, push.c.fence, push.c.changes, push.c.attempt)
-    )
-    return claimed.all()
+    claimed = [Claimed(row.staff, row.customer, row.fence + 1, row.changes, row.attempt) for row in conn.execute(query)]
+    if claimed:
+        changed = update(push).where(*_this(push, _PUSH_KEYS)).values(fence=push.c.fence + 1, due_at=now + lease)
+        conn.execute(changed, [{"b_corp_id": corp_id, "b_staff": c.staff, "b_customer": c.customer} for c in claimed])
+    return claimed
 
 
-def take(conn: Connection, corp_id: str, claimed: Sequence[AnyRow]) -> list[Task]:
+def take(conn: Connection, corp_id: str, claimed: Sequence[Claimed]) -> list[Task]:
     """Return what is to be done on the claimed relations, and note that it may be done from now on."""
-    relations = [(row.staff, row.customer) for row in claimed]
-    there = (wish.c.corp_id == corp_id, _RELATION.in_(relations))
-    wishes: dict[Relation, list[AnyRow]] = {relation: [] for relation in relations}
-    for row in _lock(conn, *there):
+    wishes: dict[Relation, list[AnyRow]] = {(c.staff, c.customer): [] for c in claimed}
+    there = _lock_wishes(conn, corp_id, [wish.c.staff, wish.c.customer], list(wishes))
+    for row in there:
         wishes[row.staff, row.customer].append(row)
     # Before the call: if this worker dies after it, the tag is there and ours to take off.
-    conn.execute(
-        update(wish).where(*there, wish.c.wanted, wish.c.state == WishState.PENDING, ~wish.c.added).values(added=True)
-    )
-    return [_task(row, wishes[row.staff, row.customer]) for row in claimed]
+    _update_wishes(conn, [row for row in there if _is_fresh(row)], added=True)
+    return [_task(c, wishes[c.staff, c.customer]) for c in claimed]
 
 
-def _task(claimed: AnyRow, wishes: Sequence[AnyRow]) -> Task:
+def _is_fresh(row: AnyRow) -> bool:
+    return bool(row.wanted and row.state == WishState.PENDING and not row.added)
+
+
+def _task(claimed: Claimed, wishes: Sequence[AnyRow]) -> Task:
     by_tag: dict[str, list[AnyRow]] = {}
     for row in wishes:
         by_tag.setdefault(row.tag_id, []).append(row)
@@ -241,110 +252,110 @@ def _task(claimed: AnyRow, wishes: Sequence[AnyRow]) -> Task:
     for tag, rows in sorted(by_tag.items()):
         if all(row.state != WishState.PENDING for row in rows):
             continue
-        if any(row.wanted for row in rows):
-            there = any(row.wanted and row.state == WishState.PUSHED for row in rows)
-            (idle if there else add).append(tag)
+        wanted = {row.state for row in rows if row.wanted}
+        if wanted:
+            # What failed is not tried again because somebody else wants it no longer.
+            (add if WishState.PENDING in wanted and WishState.PUSHED not in wanted else idle).append(tag)
         else:
             (remove if any(row.added for row in rows) else idle).append(tag)
-    return Task(
-        claimed.staff,
-        claimed.customer,
-        claimed.fence,
-        claimed.changes,
-        claimed.attempt,
-        tuple(add),
-        tuple(remove),
-        tuple(idle),
-    )
+    fresh = frozenset((row.tag_id, row.owner) for row in wishes if _is_fresh(row))
+    return Task(claimed, tuple(add), tuple(remove), tuple(idle), fresh)
 
 
 def record(conn: Connection, corp_id: str, results: Sequence[Pushed], now: datetime) -> list[Pushed]:
     """Store what came of tasks; return those that were still ours, as they are stored."""
-    relations = [(p.task.staff, p.task.customer) for p in results]
-    there = (wish.c.corp_id == corp_id, _RELATION.in_(relations))
-    _lock(conn, *there)
-    # Read under the locks, behind which a wish would have to wait.
-    held = conn.execute(
-        select(push.c.staff, push.c.customer, push.c.fence, push.c.changes).where(
-            push.c.corp_id == corp_id, tuple_(push.c.staff, push.c.customer).in_(relations)
-        )
-    )
-    current = {(row.staff, row.customer): (row.fence, row.changes) for row in held}
+    relations = [(p.task.claimed.staff, p.task.claimed.customer) for p in results]
+    wishes: dict[Relation, list[AnyRow]] = {relation: [] for relation in relations}
+    for row in _lock_wishes(conn, corp_id, [wish.c.staff, wish.c.customer], relations):
+        wishes[row.staff, row.customer].append(row)
+    # After the wishes: a wish that they do not show is then among the changes, or still waits for this lock.
+    held = _lock_rows(conn, push, corp_id, [push.c.staff, push.c.customer], relations, _PUSH_KEYS)
+    current = {(row.staff, row.customer): row for row in held}
     ours: list[Pushed] = []
-    for p in results:
-        fence, changes = current.get((p.task.staff, p.task.customer), (0, 0))
+    settled: list[_Settled] = []
+    for p, relation in zip(results, relations, strict=True):
+        now_held = current.get(relation)
         # Somebody who took over may have pushed newer wishes since.
-        if fence != p.task.fence:
+        if now_held is None or now_held.fence != p.task.claimed.fence:
             continue
-        # Wishes came in during the push, and which of them it met is not worth telling: it is made again.
-        ours.append(p if changes == p.task.changes else Pushed(p.task, wait=timedelta(0)))
-    states = [row for p in ours for row in _wish_states(p)]
-    if states:
-        _set_wishes(conn, corp_id, states)
-        # What is gone is nobody's wish any more; staff may put the same tag on by hand, and then it is theirs.
-        gone = wish.c.state.in_([WishState.PUSHED, WishState.NO_RELATION])
-        conn.execute(delete(wish).where(*there, ~wish.c.wanted, gone))
-    if ours:
-        _close(conn, corp_id, ours, now)
+        if now_held.changes == p.task.claimed.changes:
+            ours.append(p)
+            settled += [_settle(p, w) for w in wishes[relation]]
+        else:
+            # Wishes came in during the push, and which of them it met is not worth telling: it is made again. What may
+            # still land must do so before.
+            ours.append(Pushed(p.task, wait=p.wait or timedelta(0)))
+            settled += [_Settled(w, w.state, w.code, _added(p, w)) for w in wishes[relation]]
+    _write(conn, settled)
+    _close(conn, corp_id, ours, now)
     return ours
 
 
-def _wish_states(p: Pushed) -> list[dict[str, Any]]:
-    task = p.task
-    who: dict[str, Any] = {"b_staff": task.staff, "b_customer": task.customer}
+@attrs.frozen
+class _Settled:
+    """How a wish is to stand."""
+
+    row: AnyRow
+    state: WishState
+    code: int | None
+    added: bool
+
+    @property
+    def changed(self) -> bool:
+        return (self.state, self.code, self.added) != (self.row.state, self.row.code, self.row.added)
+
+    @property
+    def gone(self) -> bool:
+        # What is gone is nobody's wish any more; staff may put the same tag on by hand, and then it is theirs.
+        return not self.row.wanted and self.state in {WishState.PUSHED, WishState.NO_RELATION}
+
+
+def _settle(p: Pushed, row: AnyRow) -> _Settled:
     if p.no_relation:
-        tags = (*task.add, *task.remove, *task.idle)
-        return [who | {"b_tag": tag, "b_state": WishState.NO_RELATION, "b_code": None} for tag in tags]
-    done = p.done | set(task.idle) if p.wait is None else p.done
-    return [
-        *(who | {"b_tag": tag, "b_state": WishState.PUSHED, "b_code": None} for tag in sorted(done)),
-        *(who | {"b_tag": tag, "b_state": WishState.FAILED, "b_code": code} for tag, code in sorted(p.failed.items())),
-    ]
+        # With it went all its tags, also those of which this task was not.
+        return _Settled(row, WishState.NO_RELATION, None, added=False)
+    added = _added(p, row)
+    # Another owner's wish for the same tag may be settled already, badly.
+    if row.state == WishState.PENDING:
+        if row.tag_id in p.failed:
+            return _Settled(row, WishState.FAILED, p.failed[row.tag_id], added)
+        if row.tag_id in p.done or (p.wait is None and row.tag_id in p.task.idle):
+            return _Settled(row, WishState.PUSHED, None, added)
+    return _Settled(row, row.state, row.code, added)
 
 
-def _set_wishes(conn: Connection, corp_id: str, states: Sequence[Mapping[str, Any]]) -> None:
-    there: list[ColumnElement[bool]] = [
-        wish.c.corp_id == corp_id,
-        wish.c.staff == bindparam("b_staff"),
-        wish.c.customer == bindparam("b_customer"),
-        wish.c.tag_id == bindparam("b_tag"),
-        # Another owner's wish for the same tag may be settled already, badly.
-        wish.c.state == WishState.PENDING,
-    ]
-    conn.execute(update(wish).where(*there).values(state=bindparam("b_state"), code=bindparam("b_code")), list(states))
+def _added(p: Pushed, row: AnyRow) -> bool:
+    # Refused for sure, and never called before: what staff put on by hand in the meantime is not ours to take off.
+    return bool(row.added) and not ((row.tag_id, row.owner) in p.task.fresh and p.kept_off(row.tag_id))
+
+
+def _write(conn: Connection, settled: Sequence[_Settled]) -> None:
+    _delete_wishes(conn, [s.row for s in settled if s.gone])
+    changed = [s for s in settled if s.changed and not s.gone]
+    if changed:
+        values: dict[str, Any] = {name: bindparam(f"v_{name}") for name in ("state", "code", "added")}
+        conn.execute(
+            update(wish).where(*_this(wish, _WISH_KEYS)).values(values),
+            [_key(s.row, _WISH_KEYS) | {"v_state": s.state, "v_code": s.code, "v_added": s.added} for s in changed],
+        )
 
 
 def _close(conn: Connection, corp_id: str, results: Sequence[Pushed], now: datetime) -> None:
-    there = (
-        push.c.corp_id == corp_id,
-        push.c.staff == bindparam("b_staff"),
-        push.c.customer == bindparam("b_customer"),
-        push.c.fence == bindparam("b_fence"),
-    )
-    rows = sorted(results, key=lambda p: (p.task.staff, p.task.customer))
-    over = [
-        {
-            "b_staff": p.task.staff,
-            "b_customer": p.task.customer,
-            "b_fence": p.task.fence,
-            "b_changes": p.task.changes,
-        }
-        for p in rows
-        if p.wait is None
+    this = _this(push, _PUSH_KEYS)
+    keys = [
+        {"b_corp_id": corp_id, "b_staff": c.staff, "b_customer": c.customer} for c in (p.task.claimed for p in results)
     ]
+    over = [key for p, key in zip(results, keys, strict=True) if p.wait is None]
     if over:
-        conn.execute(delete(push).where(*there, push.c.changes == bindparam("b_changes")), over)
+        conn.execute(delete(push).where(*this), over)
     later = [
-        {
-            "b_staff": p.task.staff,
-            "b_customer": p.task.customer,
-            "b_fence": p.task.fence,
-            "b_due": now + (p.wait or timedelta(0)),
-            "b_attempt": p.task.attempt + 1 if p.wait else 0,
-        }
-        for p in rows
+        key | {"v_due_at": now + p.wait, "v_attempt": p.task.claimed.attempt + 1 if p.wait else 0}
+        for p, key in zip(results, keys, strict=True)
+        if p.wait is not None
     ]
-    conn.execute(update(push).where(*there).values(due_at=bindparam("b_due"), attempt=bindparam("b_attempt")), later)
+    if later:
+        values: dict[str, Any] = {"due_at": bindparam("v_due_at"), "attempt": bindparam("v_attempt")}
+        conn.execute(update(push).where(*this).values(values), later)
 
 
 def count(conn: Connection, corp_id: str) -> dict[str, int]:
@@ -359,11 +370,53 @@ def next_at(conn: Connection, corp_id: str) -> datetime | None:
     return moment
 
 
-def _lock(conn: Connection, *where: ColumnElement[bool]) -> Sequence[AnyRow]:
-    query = select(wish).where(*where).order_by(wish.c.staff, wish.c.customer, wish.c.tag_id, wish.c.owner)
+def _lock_wishes(
+    conn: Connection,
+    corp_id: str,
+    columns: Sequence[Column[Any]],
+    keys: Sequence[tuple[str, ...]],
+    *where: ColumnElement[bool],
+) -> Sequence[AnyRow]:
+    return _lock_rows(conn, wish, corp_id, columns, keys, _WISH_KEYS, *where)
+
+
+def _lock_rows(
+    conn: Connection,
+    table: Table,
+    corp_id: str,
+    columns: Sequence[Column[Any]],
+    keys: Sequence[tuple[str, ...]],
+    order: Sequence[str],
+    *where: ColumnElement[bool],
+) -> Sequence[AnyRow]:
+    """Return the rows of which *columns* are among *keys*, locked in their order."""
+    given, values = _given(conn, keys)
+    found = and_(table.c.corp_id == corp_id, *(c == v for c, v in zip(columns, values, strict=True)), *where)
+    query = (
+        select(table)
+        .select_from(given)
+        # SQLite goes through the tables of an outer join in their order; of an inner one, through all rows of the corp.
+        .join(table, found, isouter=conn.dialect.name == "sqlite")
+        .order_by(*(table.c[name] for name in order))
+        .with_for_update(of=table)
+    )
+    return [row for row in conn.execute(query) if row.corp_id is not None]
+
+
+def _given(conn: Connection, keys: Sequence[tuple[str, ...]]) -> tuple[FromClause, list[ColumnElement[str]]]:
+    """
+    Return *keys* as a table to join, and its columns.
+
+    A list of row values after IN would have SQLite before 3.45 read all rows of
+    the corp, and lists of each column the product of them.
+    """
+    width = range(len(keys[0]))
     if conn.dialect.name == "postgresql":
-        query = query.with_for_update()
-    return conn.execute(query).all()
+        arrays = (cast(literal([key[i] for key in keys], ARRAY(String)), ARRAY(String)) for i in width)
+        table = func.unnest(*arrays).table_valued(*(f"k{i}" for i in width)).render_derived("given")
+        return table, [table.c[f"k{i}"] for i in width]
+    each = func.json_each(json.dumps(keys)).table_valued(column("value", String), name="given")
+    return each, [func.json_extract(each.c.value, f"$[{i}]", type_=String) for i in width]
 
 
 def _touch(conn: Connection, corp_id: str, relations: Collection[Relation], now: datetime) -> None:
@@ -383,21 +436,26 @@ def _touch(conn: Connection, corp_id: str, relations: Collection[Relation], now:
     ]
     statement = _insert(conn, push)
     # Where it stands already, only the change is counted: a push may be under way, whose lease must not end early.
-    statement = statement.on_conflict_do_update(
-        index_elements=["corp_id", "staff", "customer"], set_={"changes": push.c.changes + 1}
-    )
+    statement = statement.on_conflict_do_update(index_elements=_PUSH_KEYS, set_={"changes": push.c.changes + 1})
     conn.execute(statement, rows)
 
 
-def _of_relations(corp_id: str, relations: Collection[Relation]) -> tuple[ColumnElement[bool], ...]:
-    staff, customers = ({relation[i] for relation in relations} for i in (0, 1))
-    # SQLite reads all wishes of the corp for pairs alone: it finds them in the index by each of the two.
-    there = (wish.c.staff.in_(sorted(staff)), wish.c.customer.in_(sorted(customers)))
-    return (wish.c.corp_id == corp_id, *there, _RELATION.in_(relations))
+def _this(table: Table, keys: Sequence[str]) -> list[ColumnElement[bool]]:
+    return [table.c[name] == bindparam(f"b_{name}") for name in keys]
 
 
-def _key_in(keys: Sequence[tuple[str, str, str]]) -> ColumnElement[bool]:
-    return tuple_(wish.c.staff, wish.c.customer, wish.c.tag_id).in_(keys)
+def _key(row: AnyRow, keys: Sequence[str]) -> dict[str, Any]:
+    return {f"b_{name}": value for name, value in zip(keys, attrgetter(*keys)(row), strict=True)}
+
+
+def _update_wishes(conn: Connection, rows: Sequence[AnyRow], **values: Any) -> None:
+    if rows:
+        conn.execute(update(wish).where(*_this(wish, _WISH_KEYS)).values(values), [_key(r, _WISH_KEYS) for r in rows])
+
+
+def _delete_wishes(conn: Connection, rows: Sequence[AnyRow]) -> None:
+    if rows:
+        conn.execute(delete(wish).where(*_this(wish, _WISH_KEYS)), [_key(r, _WISH_KEYS) for r in rows])
 
 
 def _row(
