@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from privdom._port import Port
 from privdom.errors import MayHaveArrived, UsageError
 from privdom.events import EventLog, UnitSettled
-from privdom.outbox import CONTACT_WAY, TRANSFER, AsyncOutbox, AuditEntry, ItemResult, ItemState, Unit, UnitState
+from privdom.outbox import CONTACT_WAY, TRANSFER, AsyncOutbox, AuditEntry, ItemState, Unit, UnitState
 from privdom.outbox.tables import audit
 from privdom.outbox.tables import unit as unit_table
 from privdom.sandbox import Fault
@@ -62,7 +62,9 @@ def test_inspect(on_port: OnPort, store: Store) -> None:
         held = await _parked(corp, store, outbox, "a")
         await _parked(corp, store, outbox, "bb")
         history = _history(store, held)
-        results = (ItemResult(corp.customers[1], "wave", "", ItemState.PARKED, None, held.created_at),)
+        with store.read() as conn:
+            results = outbox.items(conn, "a")
+        assert [(corp.customers[1], ItemState.PARKED)] == [(item.subject, item.state) for item in results]
         seen = await outbox.parked.inspect("a")
         assert (held, results, (), None) == (seen.unit, seen.items, seen.candidates, seen.trouble)
         assert history == seen.history

@@ -24,8 +24,8 @@ from privdom.outbox import (
     planning,
     transitions,
 )
-from privdom.outbox.tables import audit, unit
-from privdom.outbox.verdicts import Confirm, Done, Doubt, Item, LookAgain, Park, Refuse, Release, Verdict
+from privdom.outbox.tables import audit, ledger, unit
+from privdom.outbox.verdicts import Confirm, Done, Doubt, Item, LookAgain, Park, Refuse, Release, Skip, Verdict
 from privdom.store import Store
 from privdom.wecom.codes import NewContactWay
 from privdom.wecom.transfers import TransferRequest
@@ -55,14 +55,28 @@ def put(
 ) -> Unit:
     """Plan a contact way, and bring it into the state that *values* tell."""
     way = NewContactWay(type=1, user=["zhang"])
-    options: Any = {"gate": Gate(cap=None), "not_before": None, "policy": Policy.PARK, "owner": "o", "subjects": ()}
+    options: Any = {
+        "gate": Gate(cap=None),
+        "not_before": None,
+        "policy": Policy.PARK,
+        "owner": "o",
+        "category": "x",
+        "subjects": (),
+    }
     planning.plan(conn, corp, CONTACT_WAY, way, now=NOW, unit_id=unit_id, lane=lane, **options)
     conn.execute(update(unit).where(unit.c.id == unit_id).values({"due_at": NOW + due, **values}))
     return get(conn, unit_id)
 
 
 def put_transfer(conn: Connection, unit_id: str, *customers: str, corp: str = "ww1", **values: Any) -> Unit:
-    options: Any = {"gate": Gate(cap=None), "not_before": None, "policy": Policy.PARK, "owner": "o", "lane": None}
+    options: Any = {
+        "gate": Gate(cap=None),
+        "not_before": None,
+        "policy": Policy.PARK,
+        "owner": "o",
+        "category": "x",
+        "lane": None,
+    }
     request = TransferRequest("zhang", "li", list(customers))
     subjects = [Subject(customer, "wave", unit_id) for customer in customers]
     planning.plan(conn, corp, TRANSFER, request, now=NOW, unit_id=unit_id, subjects=subjects, **options)
@@ -154,9 +168,10 @@ def test_load(conn: Connection) -> None:
     assert isinstance(held.state, UnitState)
 
 
-def arm(conn: Connection, *peeked: Unit, now: datetime = NOW, **prepared: str) -> list[Unit]:
-    due = {"contact_way": now + MINUTE, "transfer": now + 2 * MINUTE}
-    return transitions.arm(conn, "ww1", peeked, now=now, due_at=due, worker="me", prepared=prepared)
+def arm(conn: Connection, *peeked: Unit, **prepared: str) -> list[Unit]:
+    due = {"contact_way": NOW + MINUTE, "transfer": NOW + 2 * MINUTE}
+    free = transitions.free(conn, "ww1", peeked, NOW)
+    return transitions.arm(conn, free, now=NOW, due_at=due, worker="me", prepared=prepared)
 
 
 def test_arm(conn: Connection) -> None:
@@ -185,16 +200,26 @@ def test_arm(conn: Connection) -> None:
 
 
 def test_arm_nothing(conn: Connection) -> None:
-    """A unit is armed once; what was touched since it was seen, or is no head any more, is left alone."""
-    it, moved, second = put(conn, "it"), put(conn, "moved"), put(conn, "second", lane="a", due=MINUTE)
+    """A unit is armed once; what was touched since it was seen, is no head any more or not due, is left alone."""
+    seen = [put(conn, "it"), put(conn, "moved"), put(conn, "second", lane="a"), put(conn, "early", due=SECOND)]
     conn.execute(update(unit).where(unit.c.id == "moved").values(fence=1))
-    put(conn, "first", lane="a")
+    put(conn, "first", lane="a", attempt=1)
 
-    assert ["it"] == [u.id for u in arm(conn, it, moved, second)]
-    assert [] == arm(conn, it, moved, second)
+    assert ["it"] == [u.id for u in arm(conn, *seen)]
+    assert [] == arm(conn, *seen)
     assert [] == arm(conn)
     assert (1, 1) == ((held := get(conn, "it")).fence, held.attempt)
-    assert UnitState.READY is get(conn, "moved").state
+    assert {UnitState.READY} == {get(conn, u.id).state for u in seen[1:]}
+
+
+def test_armed_by_another(conn: Connection) -> None:
+    """A unit that was armed since it was found free is not armed a second time."""
+    it = put(conn, "it")
+    free = transitions.free(conn, "ww1", [it], NOW)
+
+    assert ["it"] == [u.id for u in arm(conn, it)]
+    assert [] == transitions.arm(conn, free, now=NOW, due_at={"contact_way": NOW}, worker="other", prepared={})
+    assert 1 == get(conn, "it").attempt
 
 
 def test_arm_again(conn: Connection) -> None:
@@ -273,6 +298,7 @@ def test_transit(conn: Connection) -> None:
 
 DONE = Done("msg1", "{}", {"wm2": Item(ItemState.FAILED, 40096), "wm1": Item(ItemState.SENT)})
 LATER = NOW + 10 * MINUTE
+COUNTS = NOW + 5 * MINUTE
 
 
 @pytest.mark.parametrize(
@@ -295,7 +321,7 @@ LATER = NOW + 10 * MINUTE
             Confirm(Done(None, None)),
             {"suspect": True},
             {"state": UnitState.CONFIRMED, "due_at": LATER + MINUTE, "settled_at": LATER},
-            (ItemState.SENT, None, LATER),
+            (ItemState.SENT, None, COUNTS),
         ),
         (
             Refuse("no", 40096),
@@ -308,6 +334,18 @@ LATER = NOW + 10 * MINUTE
             {},
             {"state": UnitState.PARKED, "reason": "who knows", "due_at": None, "settled_at": LATER},
             (ItemState.PARKED, None, NOW),
+        ),
+        (
+            Park("who knows"),
+            {"attempt": 1},
+            {"state": UnitState.PARKED, "reason": "who knows", "due_at": None, "settled_at": LATER},
+            (ItemState.PARKED, None, COUNTS),
+        ),
+        (
+            Skip("nobody left"),
+            {},
+            {"state": UnitState.DROPPED, "reason": "nobody left", "due_at": None, "settled_at": LATER},
+            (ItemState.PLANNED, None, NOW),
         ),
         (
             Release(MINUTE, "busy"),
@@ -376,7 +414,7 @@ def test_apply(
     wrong = [UnitState.PARKED] if state is UnitState.READY else [UnitState.READY]
 
     def apply(unit_: Unit, **since: Any) -> bool:
-        return transitions.apply(conn, unit_, verdict, now=LATER, settle=MINUTE, **since)
+        return transitions.apply(conn, unit_, verdict, now=LATER, at=COUNTS, settle=MINUTE, **since)
 
     assert not apply(held, since=wrong)
     assert not apply(attrs.evolve(held, fence=0), since=[state])
@@ -387,7 +425,7 @@ def test_apply(
         assert apply(held, since=[state])
 
     assert attrs.evolve(held, **after) == get(conn, "it")
-    expected = [to, to] if to else [(ItemState.SENT, None, LATER), (ItemState.FAILED, 40096, LATER)]
+    expected = [to, to] if to else [(ItemState.SENT, None, COUNTS), (ItemState.FAILED, 40096, COUNTS)]
     assert expected == [(item.state, item.code, item.at) for item in transitions.items(conn, "it")]
     assert (other, others) == (get(conn, "other"), transitions.items(conn, "other"))
 
@@ -396,9 +434,17 @@ def test_items(conn: Connection) -> None:
     """What became of each subject comes sorted by subject, step and occurrence."""
     put_transfer(conn, "it", "wm3", "wm1", "wm2")
     conn.execute(
-        insert(planning.ledger),
+        insert(ledger),
         [
-            {"corp_id": "ww1", "unit_id": "it", "state": "sent", "code": 1, "reach": False, "at": LATER}
+            {
+                "corp_id": "ww1",
+                "unit_id": "it",
+                "state": "sent",
+                "code": 1,
+                "reach": False,
+                "at": LATER,
+                "category": "x",
+            }
             | {"subject": "wm2", "step": step, "occurrence": occurrence}
             for step, occurrence in [("wave", "a"), ("wave", "b"), ("a", "z")]
         ],
@@ -467,6 +513,16 @@ def test_audit(conn: Connection) -> None:
     assert [{"corp_id": "ww1", "unit_id": "it", "at": NOW, "by": "engine", "action": "parked", "note": "why"}] == [
         {name: row[name] for name in ("corp_id", "unit_id", "at", "by", "action", "note")} for row in rows
     ]
+
+
+@pytest.mark.parametrize("state", [ItemState.CAPPED, ItemState.SUPPRESSED])
+def test_held_items(conn: Connection, state: ItemState) -> None:
+    """Whom the gate held back stays so, whatever becomes of the others of the unit."""
+    put_transfer(conn, "it", "wm1", "wm2")
+    conn.execute(update(ledger).where(ledger.c.subject == "wm1").values(state=state))
+    transitions.set_items(conn, "it", ItemState.SENT, LATER)
+
+    assert [(state, NOW), (ItemState.SENT, LATER)] == [(i.state, i.at) for i in transitions.items(conn, "it")]
 
 
 def test_set_items(conn: Connection) -> None:
