@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import attrs
+import httpx
 import pytest
 
 from privdom._port import Port
@@ -325,6 +326,53 @@ def test_find_way(on_port: OnPort, store: Store) -> None:
         found = await _find(corp, port, store, CONTACT_WAY, way, make)
         answer = json.dumps({"config_id": made[0].config_id, "qr_code": made[0].qr_code}, separators=(",", ":"))
         assert Found((Candidate(Done(made[0].config_id, answer), certain=True),)) == found
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+@pytest.mark.parametrize("errcode", [41044, 45009])
+def test_way_gone(on_port: OnPort, store: Store, errcode: int) -> None:
+    """A way that is deleted between the list and its reading is no way; another trouble is told."""
+    corp = Corp()
+    way = NewContactWay(type=1, user=["zhang"])
+
+    async def scenario(port: Port) -> None:
+        send = port.send
+        made: list[str] = []
+
+        async def make(wecom: Any, held: Any) -> None:
+            for _ in range(2):
+                await wecom.codes.add(attrs.evolve(way, remark=f"#{held.nonce}"))
+            made.extend([config_id async for config_id in wecom.codes.each()])
+
+            async def gone(request: Any) -> Any:
+                if request.url.path.endswith("get_contact_way") and made[0] in request.content.decode():
+                    return httpx.Response(200, json={"errcode": errcode, "errmsg": "gone"})
+                return await send(request)
+
+            port.send = gone  # type: ignore[method-assign]
+
+        if errcode == 41044:
+            found = await _find(corp, port, store, CONTACT_WAY, way, make)
+            assert [made[1]] == [candidate.done.remote_id for candidate in found.candidates]
+        else:
+            with pytest.raises(QuotaExceeded):
+                await _find(corp, port, store, CONTACT_WAY, way, make)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_temporary(on_port: OnPort, store: Store) -> None:
+    """A temporary way cannot be looked up, and the reason says so."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        async def nothing(wecom: Any, _: Any) -> None:
+            pass
+
+        way = NewContactWay(type=1, user=["zhang"], is_temp=True)
+        found = await _find(corp, port, store, CONTACT_WAY, way, nothing)
+        assert Unclear("WeCom lists no temporary contact ways") == found
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
