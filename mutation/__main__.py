@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from mutation.harness import Mutant, results, survivors_listed
+from mutation.harness import Mutant, out_of_reach, results, survivors_listed, to_go_on_with
 
 
 LIMIT = 85.0
@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mutation", description=__doc__)
     parser.add_argument("modules", nargs="*", metavar="module", help="such as outbox, outbox.rules or wecom.token")
     parser.add_argument("--processes", type=int, default=2, help="how many run at once (2)")
-    parser.add_argument("--go-on", action="store_true", help="keep what an earlier run found; tests must be the same")
+    parser.add_argument("--go-on", action="store_true", help="run only what was not run, or survived, before")
     parser.add_argument("--only-report", action="store_true", help="run nothing, report what an earlier run found")
     args = parser.parse_args(argv)
 
@@ -37,6 +37,10 @@ def main(argv: list[str] | None = None) -> int:
         _run(args.modules, args.processes, go_on=args.go_on)
 
     mutants = results(args.modules)
+    unfinished = sum(m.status in {"not checked", "check was interrupted by user"} for m in mutants)
+    if unfinished:
+        print(f"{unfinished} of {len(mutants)} mutants were not run: --go-on runs them")
+        return 1
     if not mutants:
         parser.error("nothing was mutated: name modules as in outbox.rules")
     low = _print_scores(mutants)
@@ -49,21 +53,23 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(modules: list[str], processes: int, *, go_on: bool) -> None:
-    # Named mutants are run again whatever is known of them.
-    patterns = [] if go_on else [p for m in modules for p in (f"privdom.{m}.*", f"privdom.{m}.x*")]
-    subprocess.run(["mutmut", "run", "--max-children", str(processes), *patterns], check=True)
+    names = to_go_on_with(modules) if go_on else [f"privdom.{module}.*" for module in modules]
+    subprocess.run(["mutmut", "run", "--max-children", str(processes), *names], check=True)
 
 
 def _print_scores(mutants: list[Mutant]) -> bool:
     """Print a line for each file; return whether one is below the limit."""
     low = False
-    print(f"\n{'file':<40}{'mutants':>9}{'killed':>8}{'survived':>10}{'score':>9}")
-    for file in [*sorted({m.file for m in mutants}), None]:
-        mine = [m for m in mutants if file in {m.file, None}]
+    print(f"\n{'file':<32}{'mutants':>9}{'killed':>8}{'survived':>10}{'score':>9}{'out of reach':>14}")
+    files = sorted({m.file for m in mutants})
+    for chosen in (*([file] for file in files), files):
+        mine = [m for m in mutants if m.file in chosen]
         killed = sum(m.killed for m in mine)
         score = 100 * killed / len(mine)
         low = low or score < LIMIT
-        print(f"{file or 'all':<40}{len(mine):>9}{killed:>8}{len(mine) - killed:>10}{score:>8.1f}%")
+        name = chosen[0] if len(chosen) == 1 else "all"
+        outside = sum(map(out_of_reach, chosen))
+        print(f"{name:<32}{len(mine):>9}{killed:>8}{len(mine) - killed:>10}{score:>8.1f}%{outside:>14}")
     return low
 
 

@@ -9,15 +9,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
+import libcst as cst
 
 from mutmut.mutation.data import SourceFileMutationData
 from mutmut.mutation.diff_apply import get_diff_for_mutant
+from mutmut.mutation.file_mutation import create_mutations
 from mutmut.stats import status_by_exit_code
 from mutmut.utils.file_utils import walk_mutatable_files
 from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
 
-__all__ = ["Change", "Mutant", "results", "survivors_listed"]
+__all__ = ["Change", "Mutant", "out_of_reach", "results", "survivors_listed", "to_go_on_with"]
 
 _PACKAGE = Path("src/privdom")
 
@@ -30,6 +32,10 @@ class Change:
     function: str
     before: str
     after: str
+
+
+# A run that does not end was noticed too.
+_KILLED = frozenset({"killed", "timeout"})
 
 
 @attrs.frozen
@@ -45,8 +51,8 @@ class Mutant:
 
     @property
     def killed(self) -> bool:
-        """A run that does not end was noticed too."""
-        return self.status in {"killed", "timeout"}
+        """Whether a test noticed."""
+        return self.status in _KILLED
 
     def as_toml(self) -> str:
         """Return the entry that would allow it to survive."""
@@ -63,20 +69,33 @@ def _quoted(text: str) -> str:
 
 def results(modules: Sequence[str]) -> list[Mutant]:
     """Return the mutants of *modules*, of all if none is named, that were run."""
-    return [mutant for path in walk_mutatable_files() if _chosen(path, modules) for mutant in _mutants_of(path)]
+    return [Mutant(_change(path, name), status) for path in _paths(modules) for name, status in _statuses(path)]
 
 
-def _chosen(path: Path, modules: Sequence[str]) -> bool:
-    dotted = ".".join(path.relative_to(_PACKAGE).with_suffix("").parts)
-    return not modules or any(f"{dotted}.".startswith(f"{module}.") for module in modules)
+def out_of_reach(file: str) -> int:
+    """Return how many mutants of *file* cannot be run: of constants, of the bodies of classes, of what is decorated."""
+    path = _PACKAGE / file
+    _, mutations, _, _ = create_mutations(str(path), path.read_text("utf-8"))
+    return sum(not isinstance(m.contained_by_top_level_function, cst.FunctionDef) for m in mutations)
 
 
-def _mutants_of(path: Path) -> Iterator[Mutant]:
+def _paths(modules: Sequence[str]) -> Iterator[Path]:
+    for path in walk_mutatable_files():
+        dotted = ".".join(path.relative_to(_PACKAGE).with_suffix("").parts)
+        if not modules or any(f"{dotted}.".startswith(f"{module}.") for module in modules):
+            yield path
+
+
+def to_go_on_with(modules: Sequence[str]) -> list[str]:
+    """Return the names of the mutants of *modules* that were not run, or survived."""
+    return [name for path in _paths(modules) for name, status in _statuses(path) if status not in _KILLED]
+
+
+def _statuses(path: Path) -> Iterator[tuple[str, str]]:
     data = SourceFileMutationData(path=path)
     data.load()
     for name, exit_code in data.exit_code_by_key.items():
-        status = status_by_exit_code[exit_code]
-        yield Mutant(_change(path, name), status)
+        yield name, status_by_exit_code[exit_code]
 
 
 def _change(path: Path, name: str) -> Change:
@@ -93,6 +112,7 @@ def survivors_listed(path: Path) -> Iterator[Change]:
     """Return the changes that the list at *path* allows."""
     for entry in tomllib.loads(path.read_text("utf-8"))["harmless"]:
         if not entry["reason"]:
-            raise ValueError(f"{entry['file']}, {entry['function']}: a survivor needs a reason")
+            msg = f"{entry['file']}, {entry['function']}: a survivor needs a reason"
+            raise ValueError(msg)
         for before, after in entry["mutants"]:
             yield Change(entry["file"], entry["function"], before, after)
