@@ -84,6 +84,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutation(session: nox.Session) -> None:
+    """Change outbox, tokens and crypto a little, many times: at least 85 % must fail a test."""
+    session.install("-e", ".[all]", *group("mutation"))
+    session.run("python", "-m", "mutation", *session.posargs)
+
+
+@nox.session(default=False)
 def dev(session: nox.Session) -> None:
     """Make .venv with everything, for an editor."""
     session.run("python", "-m", "venv", ".venv", external=True)

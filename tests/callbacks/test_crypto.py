@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from base64 import b64decode, b64encode
 from hashlib import sha1
 from pathlib import Path
@@ -14,8 +16,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from privdom._port import SystemClock
 from privdom.errors import BadCiphertext, BadSignature, CallbackError, MalformedXml, UsageError, WrongReceiver
 from privdom.wecom.callbacks import Crypto
+from privdom.wecom.callbacks.xml import MAX_BYTES
 
 
 TOKEN, KEY, CORP = "QDG6eK", "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C", "wx5823bf96d3bd56c7"
@@ -101,6 +105,13 @@ def test_every_known_vector_holds(shared: Path) -> None:
     assert {"message", "echostr", "reply_encrypt"} == set(seen)
 
 
+@pytest.mark.parametrize("query", [(TIMESTAMP, "\ud800"), ("\udfff", NONCE)])
+def test_a_query_that_is_no_text_is_refused(query: tuple[str, str]) -> None:
+    """What a query held that was no UTF-8 does not fit either, and is no other error."""
+    with pytest.raises(BadSignature):
+        CRYPTO.decrypt(OFFICIAL_SIGNATURE, *query, body_of(OFFICIAL))
+
+
 @pytest.mark.parametrize("signature", ["", "477715d11cdb4164915debcba66cb864d751f3e7", "签名", "\ud800"])
 def test_a_wrong_signature_is_refused_before_anything_is_decrypted(signature: str) -> None:
     """A signature that does not fit is a BadSignature, whatever characters it holds."""
@@ -114,11 +125,31 @@ def test_a_nonce_with_one_digit_changed_is_refused() -> None:
         CRYPTO.decrypt(OFFICIAL_SIGNATURE, TIMESTAMP, "1372623148", body_of(OFFICIAL))
 
 
-@pytest.mark.parametrize("encrypt", ["", OFFICIAL[:-24], OFFICIAL[:40], "QUJD", "A==="])
-def test_a_truncated_ciphertext_is_refused(encrypt: str) -> None:
+@pytest.mark.parametrize(
+    ("encrypt", "message"),
+    [
+        ("", "has 0 bytes, .* cut off"),
+        (OFFICIAL[:-24], "padding is wrong"),
+        (OFFICIAL[:40], "has 30 bytes, .* cut off"),
+        ("QUJD", "has 3 bytes, .* cut off"),
+        ("A===", "not base64"),
+    ],
+)
+def test_a_truncated_ciphertext_is_refused(encrypt: str, message: str) -> None:
     """Text that was cut off cannot be opened even when somebody signed it."""
-    with pytest.raises(BadCiphertext):
+    with pytest.raises(BadCiphertext, match=message):
         CRYPTO.decrypt(sign(encrypt), TIMESTAMP, NONCE, body_of(encrypt))
+
+
+def test_an_echostr_with_a_character_too_many_is_refused() -> None:
+    """Characters that base64 does not have are not skipped: what is opened is just what was signed."""
+    packet = CRYPTO.encrypt("echo")
+    encrypt = packet.partition("<Encrypt><![CDATA[")[2].partition("]")[0]
+    spoilt = f"{encrypt[:8]} {encrypt[8:]}"
+
+    assert "echo" == CRYPTO.verify_url(sign(encrypt), TIMESTAMP, NONCE, encrypt)
+    with pytest.raises(BadCiphertext, match="not base64"):
+        CRYPTO.verify_url(sign(spoilt), TIMESTAMP, NONCE, spoilt)
 
 
 def message(content: bytes, *, length: int | None = None, receiver: bytes = CORP.encode()) -> bytes:
@@ -127,21 +158,21 @@ def message(content: bytes, *, length: int | None = None, receiver: bytes = CORP
 
 
 @pytest.mark.parametrize(
-    "plain",
+    ("plain", "problem"),
     [
-        message(b"x" * 15).ljust(63, b"\x00") + b"\x00",  # pad 0
-        message(b"x" * 15).ljust(63, b"\x21") + b"\x21",  # pad 33
-        message(b"x" * 24)[:60] + b"\x01\x04\x04\x04",  # pad bytes that differ
-        b"\x20" * 32,  # nothing but padding
-        message(b"x", length=4_000_000_000).ljust(48, b"\x09")[:48],
-        message(b"x" * 5, length=80) + b"\x05" * 5,
+        (message(b"x" * 15).ljust(63, b"\x00") + b"\x00", "padding is wrong"),  # pad 0
+        (message(b"x" * 15).ljust(63, b"\x21") + b"\x21", "padding is wrong"),  # pad 33
+        (message(b"x" * 24)[:60] + b"\x01\x04\x04\x04", "padding is wrong"),  # pad bytes that differ
+        (b"\x20" * 32, "padding is wrong"),  # nothing but padding
+        (message(b"x", length=4_000_000_000).ljust(48, b"\x09")[:48], "shorter than it says"),
+        (message(b"x" * 5, length=80) + b"\x05" * 5, "shorter than it says"),
     ],
 )
-def test_text_that_is_not_laid_out_as_a_message_is_refused(plain: bytes) -> None:
+def test_text_that_is_not_laid_out_as_a_message_is_refused(plain: bytes, problem: str) -> None:
     """Wrong padding and a length beyond the end are a BadCiphertext, not another error and not a partial message."""
     signature, body = seal(plain)
 
-    with pytest.raises(BadCiphertext):
+    with pytest.raises(BadCiphertext, match=problem):
         CRYPTO.decrypt(signature, TIMESTAMP, NONCE, body)
 
 
@@ -150,7 +181,7 @@ def test_a_message_for_another_corp_is_refused() -> None:
     packet = Crypto(TOKEN, KEY, "ww0000000000000000").encrypt("<xml/>", timestamp=TIMESTAMP, nonce=NONCE)
     signature = packet.partition("<MsgSignature><![CDATA[")[2][:40]
 
-    with pytest.raises(WrongReceiver):
+    with pytest.raises(WrongReceiver, match="another corp"):
         CRYPTO.decrypt(signature, TIMESTAMP, NONCE, packet.encode())
 
 
@@ -177,8 +208,17 @@ def test_an_echostr_that_is_not_text_is_refused() -> None:
 )
 def test_a_body_that_is_no_callback_is_refused(body: bytes) -> None:
     """Another document, two Encrypt elements, a DTD or a giant are MalformedXml."""
-    with pytest.raises(MalformedXml):
+    with pytest.raises(MalformedXml, match="not a callback of WeCom"):
         CRYPTO.decrypt(OFFICIAL_SIGNATURE, TIMESTAMP, NONCE, body)
+
+
+def test_a_body_may_be_as_large_as_the_limit() -> None:
+    """The limit itself is allowed, one byte more is not."""
+    body = body_of(OFFICIAL).ljust(MAX_BYTES)
+
+    assert 284 == len(CRYPTO.decrypt(OFFICIAL_SIGNATURE, TIMESTAMP, NONCE, body))
+    with pytest.raises(MalformedXml):
+        CRYPTO.decrypt(OFFICIAL_SIGNATURE, TIMESTAMP, NONCE, body + b" ")
 
 
 def test_encrypt_may_stand_bare() -> None:
@@ -214,17 +254,44 @@ def test_the_repr_shows_no_secret() -> None:
     assert repr(CRYPTO) == "<Crypto for 'wx5823bf96d3bd56c7'>"
 
 
-@given(st.text() | st.binary())
-def test_what_is_encrypted_comes_out_again(content: str | bytes) -> None:
-    """Any text or bytes survive the round trip, with a timestamp, nonce and random part of their own."""
-    packet = CRYPTO.encrypt(content)
+def test_a_packet_has_a_time_and_a_nonce_of_its_own() -> None:
+    """What is not given is chosen: the present in unix seconds, and 16 digits that nobody can foresee."""
+    before = int(SystemClock().now().timestamp())
+    timestamps, nonces = zip(*(_parts(CRYPTO.encrypt("x"))[1:] for _ in range(2)), strict=True)
+    after = int(SystemClock().now().timestamp())
+
+    assert all(before <= int(timestamp) <= after for timestamp in timestamps)
+    assert 2 == len(set(nonces))
+    assert all(re.fullmatch("[0-9a-f]{16}", nonce) for nonce in nonces)
+
+
+def _parts(packet: str) -> tuple[str, str, str]:
+    """Return signature, timestamp and nonce of a packet."""
     signature, timestamp, nonce = (
         packet.partition(f"<{name}>")[2].partition("</")[0].removeprefix("<![CDATA[").removesuffix("]]>")
         for name in ("MsgSignature", "TimeStamp", "Nonce")
     )
+    return signature, timestamp, nonce
+
+
+@given(st.text() | st.binary())
+def test_what_is_encrypted_comes_out_again(content: str | bytes) -> None:
+    """Any text or bytes survive the round trip, with a timestamp, nonce and random part of their own."""
+    packet = CRYPTO.encrypt(content)
+    signature, timestamp, nonce = _parts(packet)
     expected = content.encode() if isinstance(content, str) else content
 
     assert expected == CRYPTO.decrypt(signature, timestamp, nonce, packet.encode())
+
+
+@pytest.mark.parametrize("receive_id", ["", CORP])
+@pytest.mark.parametrize("length", range(33))
+def test_every_length_comes_out_again(length: int, receive_id: str) -> None:
+    """However much padding a message needs, and be it and its receiver empty, it is opened as it was."""
+    crypto = Crypto(TOKEN, KEY, receive_id)
+    packet = crypto.encrypt(b"x" * length)
+
+    assert b"x" * length == crypto.decrypt(*_parts(packet), packet.encode())
 
 
 @given(st.text(), st.text(), st.text(), st.binary() | st.binary(max_size=64).map(lambda b: body_of(b.hex())))

@@ -10,7 +10,9 @@ from typing import Any
 import attrs
 import pytest
 
-from privdom._port import Port, run
+from sqlalchemy import select, update
+
+from privdom._port import BlockingPort, Port, run
 from privdom.errors import UsageError
 from privdom.outbox import (
     BROADCAST,
@@ -24,9 +26,11 @@ from privdom.outbox import (
     Subject,
     UnitState,
 )
+from privdom.outbox.tables import suppression
+from privdom.outbox.tables import unit as outbox_unit
 from privdom.store import Store
 from privdom.wecom.codes import NewContactWay
-from privdom.wecom.messages import Link, MiniProgram, NewMessage, WelcomeRequest
+from privdom.wecom.messages import ChatType, Link, MiniProgram, NewMessage, WelcomeRequest
 from privdom.wecom.tags import AddTagsRequest
 from tests.conftest import OnPort
 from tests.outbox.corp import Corp, items, link_message, plan, run_out, text_message, transfer, unit
@@ -39,8 +43,6 @@ def corp() -> Corp:
 
 @pytest.fixture
 def outbox(corp: Corp, store: Store) -> AsyncOutbox:
-    from privdom._port import BlockingPort
-
     return corp.outbox(BlockingPort(transport=corp.box.transport, clock=corp.box.clock), store)
 
 
@@ -139,20 +141,88 @@ def test_unknown_kind(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
 
 
 def test_drop(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
-    """A unit that was not called can be dropped, once, and the same planned again."""
+    """A unit that was not called can be dropped, once and alone, and the same planned again."""
     report = plan(store, outbox, BROADCAST, text_message(corp))
+    other = plan(store, outbox, TRANSFER, transfer(corp), subjects=[(c, "wave", "") for c in corp.customers[:3]])
     assert report.unit_id is not None
     with store.begin() as conn:
         assert outbox.drop(conn, report.unit_id)
         assert not outbox.drop(conn, report.unit_id)
+    dropped = unit(store, outbox, report.unit_id)
+    assert (UnitState.DROPPED, None, corp.box.clock.now()) == (dropped.state, dropped.due_at, dropped.settled_at)
+    assert UnitState.READY == unit(store, outbox, other.unit_id).state
     again = plan(store, outbox, BROADCAST, text_message(corp))
     run(run_out(corp, store, outbox))
 
     assert 3 == len(again.planned)
     assert 1 == len(corp.messages())
     assert UnitState.DROPPED == unit(store, outbox, report.unit_id).state
+    assert 3 == len(items(store, outbox, other.unit_id))
     with store.begin() as conn:
         assert not outbox.drop(conn, again.unit_id or "")
+
+
+def test_drop_in_doubt(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """Dropped after a call that may have arrived, the same cannot be planned again."""
+    report = plan(store, outbox, BROADCAST, text_message(corp))
+    with store.begin() as conn:
+        conn.execute(update(outbox_unit).values(suspect=True))
+        assert outbox.drop(conn, report.unit_id or "")
+
+    assert dict.fromkeys(corp.customers[:3], ("dropped", None)) == items(store, outbox, report.unit_id)
+    assert not plan(store, outbox, BROADCAST, text_message(corp)).planned
+
+
+def test_another_corps(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """What one corp of a database has planned, suppressed or parked, another one neither sees nor touches."""
+    stranger = Corp(1)
+    theirs = stranger.outbox(BlockingPort(transport=stranger.box.transport, clock=corp.box.clock), store)
+    report = plan(store, outbox, BROADCAST, text_message(corp))
+    assert report.unit_id is not None
+    with store.begin() as conn:
+        outbox.suppress(conn, corp.customers[3:5], reason="asked not to")
+        theirs.allow(conn, corp.customers[3:5])
+        assert not theirs.drop(conn, report.unit_id)
+        assert (1, 0) == (len(outbox.units(conn)), len(theirs.units(conn)))
+        assert theirs.next_at(conn) is None
+        with pytest.raises(UsageError, match="no unit"):
+            theirs.unit(conn, report.unit_id)
+        planned = theirs.plan(
+            conn, BROADCAST, text_message(corp, count=5), owner="x", subjects=[(c, "b", "") for c in corp.customers[:5]]
+        )
+    assert (5, 0) == (len(planned.planned), len(planned.suppressed))
+    assert 2 == len(plan(store, outbox, BROADCAST, text_message(corp, count=5)).suppressed)
+
+
+def test_suppressed_again(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """Who is suppressed twice has the last reason, and one word lifts it, for them alone."""
+    with store.begin() as conn:
+        outbox.suppress(conn, corp.customers[:2], reason="first")
+        outbox.suppress(conn, corp.customers[:1], reason="last")
+        assert ["last", "first"] == list(conn.scalars(select(suppression.c.reason).order_by(suppression.c.subject)))
+        outbox.allow(conn, corp.customers[:1])
+
+    report = plan(store, outbox, BROADCAST, text_message(corp))
+    assert [corp.customers[1]] == [s.subject for s in report.suppressed]
+
+
+def test_narrowed(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """A request goes out for those only who were not planned before, and else as it was: groups and transfers too."""
+    groups = [corp.box.add_group(owner="zhang") for _ in range(3)]
+    for count in (1, 3):
+        message = NewMessage(text="通知", sender="zhang", chat_type=ChatType.GROUP, chat_id_list=groups[:count])
+        sent = plan(store, outbox, BROADCAST, message)
+        subjects = [(c, "wave", "") for c in corp.customers[:count]]
+        handed = plan(store, outbox, TRANSFER, transfer(corp, count), subjects=subjects)
+    request = json.loads(unit(store, outbox, sent.unit_id).request)
+    moved = json.loads(unit(store, outbox, handed.unit_id).request)
+
+    assert ("通知", groups[1:]) == (request["text"]["content"], request["chat_id_list"])
+    assert ("zhang", "li", corp.customers[1:3]) == (
+        moved["handover_userid"],
+        moved["takeover_userid"],
+        moved["external_userid"],
+    )
 
 
 def test_units(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
@@ -163,6 +233,8 @@ def test_units(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
         assert ["broadcast"] == [u.kind for u in outbox.units(conn, owner="sop")]
         assert ["broadcast"] == [u.kind for u in outbox.units(conn, lane="message:zhang")]
         assert ["broadcast", "transfer"] == [u.kind for u in outbox.units(conn, states=[UnitState.READY])]
+        assert [] == list(outbox.units(conn, states=[UnitState.CALLING]))
+        assert ["broadcast"] == [u.kind for u in outbox.units(conn, limit=1)]
         shown = repr((outbox.units(conn), report, outbox))
         with pytest.raises(UsageError, match="no unit nothing"):
             outbox.unit(conn, "nothing")

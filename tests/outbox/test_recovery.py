@@ -77,6 +77,7 @@ def test_lag_parks(on_port: OnPort, store: Store) -> None:
         (candidate,) = found.candidates
         await outbox.parked.confirm(held.id, candidate.done.remote_id or "", "ann")
         assert UnitState.CONFIRMED == unit(store, outbox, held.id).state
+        assert candidate.done.remote_id == unit(store, outbox, held.id).remote_id
         assert {("sent", None)} == set(items(store, outbox, held.id).values())
         assert ["parked", "confirmed"] == _log(store, held.id)
 
@@ -125,7 +126,45 @@ def test_several_park(on_port: OnPort, store: Store) -> None:
         assert "2 tasks that could be this unit" in (held.reason or "")
         await outbox.parked.drop(held.id, "ann")
         assert {("dropped", None)} == set(items(store, outbox, held.id).values())
+        given_up = unit(store, outbox, held.id)
+        assert (UnitState.DROPPED, corp.box.clock.now()) == (given_up.state, given_up.settled_at)
+        assert ["parked", "dropped"] == _log(store, held.id)
         assert not plan(store, outbox, BROADCAST, text_message(corp)).planned
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_oldest_parked(on_port: OnPort, store: Store) -> None:
+    """Units that wait for a person come oldest first, as many as asked for."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        corp.box.faults.add(Fault("lost_response", "add_contact_way", times=0))
+        way = NewContactWay(type=1, user=["zhang"], is_temp=True)
+        ids = [plan(store, outbox, CONTACT_WAY, way, unit_id=unit_id).unit_id for unit_id in "cab"]
+        await run_out(corp, store, outbox)
+        assert ids == [held.id for held in await outbox.parked.list()]
+        assert ids[:2] == [held.id for held in await outbox.parked.list(limit=2)]
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_second_way(on_port: OnPort, store: Store) -> None:
+    """What cannot be taken back is not said to be: a second contact way stands in the audit, once, and stays."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox, codes = corp.outbox(port, store, policy=Policy.RESEND), corp.wecom(port).codes
+        corp.box.faults.add(Fault("lost_request", "add_contact_way"))
+        report = plan(store, outbox, CONTACT_WAY, NewContactWay(type=1, user=["zhang"]))
+        await run_out(corp, store, outbox, hours=0.5)
+        held = unit(store, outbox, report.unit_id)
+        assert (UnitState.CONFIRMED, 2) == (held.state, held.attempt)
+        await codes.add(NewContactWay(type=1, user=["zhang"], remark=f"#{held.nonce}"))
+        assert 0 == (await run_out(corp, store, outbox)).cancelled
+        assert ["resent", "suspected_second"] == _log(store, report.unit_id)
+        assert 2 == len([config_id async for config_id in codes.each()])
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 

@@ -40,10 +40,16 @@ def test_blocking(store: Store) -> None:
     """In a script: plan, tick, look, decide."""
     corp = Corp()
     wecom = WeCom(corp.box.corp_id, corp.box.secret, transport=corp.box.transport, clock=corp.box.clock)
-    outbox = Outbox(wecom, store, OutboxSettings(gate=FREE))
+
+    class Mine(type(BROADCAST)):  # type: ignore[misc]
+        name = "mine"
+
+    mine = Mine()
+    settings = OutboxSettings(gate=FREE)
+    outbox = Outbox(wecom, store, settings, kinds=[mine])
     with store.begin() as conn:
         subjects = [(c, "hello", "") for c in corp.customers[:3]]
-        report = outbox.plan(conn, BROADCAST, text_message(corp), owner="me", subjects=subjects)
+        report = outbox.plan(conn, mine, text_message(corp), owner="me", subjects=subjects)
 
     assert 1 == outbox.drain().confirmed
     assert report.unit_id is not None

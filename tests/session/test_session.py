@@ -6,9 +6,9 @@ import json
 import logging
 import pickle
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import httpx
@@ -27,10 +27,12 @@ from privdom.errors import (
     Refused,
     TokenRejected,
     WrongSecret,
+    api_error,
 )
 from privdom.wecom.quota import MemoryQuotas, QuotaSettings, Window
 from privdom.wecom.retry import Retry
 from privdom.wecom.session import AccessToken, CallInfo
+from privdom.wecom.token import MemoryTokens, Token
 from privdom.wecom.wire import NO_EXTRA, Extra
 from tests.conftest import OnPort
 
@@ -151,19 +153,20 @@ def test_sixteen_callers_at_once_fetch_one_token(on_port: OnPort) -> None:
     assert 1 == server.tokens
 
 
-def test_a_token_is_replaced_before_it_ends(on_port: OnPort) -> None:
+@pytest.mark.parametrize(("left", "tokens"), [(301, 1), (300, 2)])
+def test_a_token_is_replaced_before_it_ends(on_port: OnPort, left: int, tokens: int) -> None:
     """Five minutes before its end a token is not used any more."""
     server, clock = Server(), Clock()
 
     async def scenario(port: Port) -> None:
         wecom = on(port)
         await wecom.session.call(READ, Ask(), Nothing)
-        clock.time += timedelta(seconds=7200 - 299)
+        clock.time += timedelta(seconds=7200 - left)
         await wecom.session.call(READ, Ask(), Nothing)
 
     on_port(scenario, transport=server.transport, clock=clock)
 
-    assert 2 == server.tokens
+    assert tokens == server.tokens
 
 
 def test_a_refused_token_is_replaced_and_the_call_repeated_once(on_port: OnPort) -> None:
@@ -221,6 +224,108 @@ def test_a_wrong_secret_is_asked_for_once(on_port: OnPort) -> None:
     on_port(scenario, transport=server.transport)
 
     assert (1, 0) == (server.tokens, len(server.requests))
+
+
+class Steered:
+    """A port whose seconds are told, and whose lock lets somebody else go first."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self.seconds = 0.0
+        self.entered = 0
+        self.first: Callable[[], Awaitable[object]] | None = None
+
+    def now(self) -> datetime:
+        return self._port.now()
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def lock(self) -> Steered:
+        return self
+
+    async def __aenter__(self) -> None:
+        self.entered += 1
+        if self.first is not None:
+            await self.first()
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+class Counted:
+    """Makes tokens and counts them, or fails."""
+
+    def __init__(self, port: Port) -> None:
+        self.port = port
+        self.asked = 0
+        self.error: WrongSecret | None = None
+
+    async def __call__(self) -> Token:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        return Token(f"SECRETTOKEN{self.asked}", self.port.now() + timedelta(hours=2))
+
+
+def test_a_wrong_secret_is_asked_for_again_after_five_minutes(on_port: OnPort) -> None:
+    """Whoever repaired the secret need not start the process anew, nor is WeCom asked before."""
+
+    async def scenario(port: Port) -> None:
+        steered, fetch = Steered(port), Counted(port)
+        tokens = MemoryTokens(cast("Port", steered), fetch)
+        fetch.error = cast("WrongSecret", api_error(40001))
+        for seconds, asked in ((1000.0, 1), (1299.9, 1), (1300.0, 2), (1599.9, 2)):
+            steered.seconds = seconds
+            with pytest.raises(WrongSecret):
+                await tokens.token()
+            assert asked == fetch.asked
+        steered.seconds, fetch.error = 1600.0, None
+        assert "SECRETTOKEN3" == await tokens.token()
+
+    on_port(scenario)
+
+
+def test_whoever_waited_takes_the_token_of_who_came_first(on_port: OnPort) -> None:
+    """A caller that had to wait for another one's token does not ask for a second."""
+
+    async def scenario(port: Port) -> None:
+        steered, fetch = Steered(port), Counted(port)
+        tokens = MemoryTokens(cast("Port", steered), fetch)
+
+        async def other() -> None:
+            steered.first = None
+            assert "SECRETTOKEN1" == await tokens.token()
+
+        steered.first = other
+        assert "SECRETTOKEN1" == await tokens.token()
+        assert 1 == fetch.asked
+
+    on_port(scenario)
+
+
+def test_a_token_at_hand_needs_no_lock(on_port: OnPort) -> None:
+    """While one caller asks for a new token, nobody with a good one waits."""
+
+    async def scenario(port: Port) -> None:
+        steered, fetch = Steered(port), Counted(port)
+        tokens = MemoryTokens(cast("Port", steered), fetch)
+        assert {"SECRETTOKEN1"} == {await tokens.token() for _ in range(5)}
+        assert 1 == steered.entered
+
+    on_port(scenario)
+
+
+def test_a_token_source_tells_whether_it_has_one(on_port: OnPort) -> None:
+    """Its repr helps to find a fault, and gives no token away."""
+
+    async def scenario(port: Port) -> None:
+        tokens = MemoryTokens(port, Counted(port))
+        assert "<MemoryTokens empty>" == repr(tokens)
+        await tokens.token()
+        assert "<MemoryTokens holding one>" == repr(tokens)
+
+    on_port(scenario)
 
 
 @pytest.mark.parametrize(

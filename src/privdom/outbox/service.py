@@ -257,7 +257,7 @@ class AsyncOutbox:
         )
         moments = [conn.scalar(waiting)]
         for reaches in (False, True):
-            kinds = frozenset(name for name, kind in ctx.kinds.items() if kind.reaches is reaches)
+            kinds = [name for name, kind in ctx.kinds.items() if kind.reaches is reaches]
             head = conn.execute(transitions.heads(ctx.corp_id, kinds).limit(1)).first()
             if head is not None:
                 # Held back by quiet hours now, or then.

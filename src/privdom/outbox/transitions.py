@@ -45,6 +45,7 @@ __all__ = [
     "apply",
     "arm",
     "audited",
+    "built_heads",
     "claim",
     "confirm",
     "free",
@@ -92,10 +93,12 @@ def _turn(one: FromClause) -> tuple[ColumnElement[Any], ...]:
     return case((one.c.attempt > 0, 0), else_=1), one.c.due_at, one.c.seq
 
 
-# Every tick asks it, and building the statement costs more than running it.
-@lru_cache(maxsize=256)
-def heads(corp_id: str, kinds: frozenset[str]) -> Select[*tuple[Any, ...]]:
+def heads(corp_id: str, kinds: Collection[str]) -> Select[*tuple[Any, ...]]:
     """Select the ready units of these kinds that are the first of their lanes, most urgent first."""
+    return built_heads(corp_id, frozenset(kinds))
+
+
+def _build_heads(corp_id: str, kinds: frozenset[str]) -> Select[*tuple[Any, ...]]:
     other = unit.alias("other")
     blocked = exists().where(
         other.c.corp_id == unit.c.corp_id,
@@ -121,9 +124,13 @@ def heads(corp_id: str, kinds: frozenset[str]) -> Select[*tuple[Any, ...]]:
     )
 
 
+# Every tick asks it, and building the statement costs more than running it.
+built_heads = lru_cache(maxsize=256)(_build_heads)
+
+
 def peek(conn: Connection, corp_id: str, kinds: Collection[str], now: datetime, limit: int) -> list[Unit]:
     """Return the heads that are due, without claiming them."""
-    return [_unit(row) for row in conn.execute(heads(corp_id, frozenset(kinds)).where(unit.c.due_at <= now).limit(limit))]
+    return [_unit(row) for row in conn.execute(heads(corp_id, kinds).where(unit.c.due_at <= now).limit(limit))]
 
 
 def free(conn: Connection, corp_id: str, peeked: Sequence[Unit], now: datetime) -> list[Unit]:

@@ -1,0 +1,223 @@
+"""What a person sees of a unit in doubt, and what becomes of it by a decision."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from sqlalchemy import select, update
+
+from privdom._port import Port
+from privdom.errors import MayHaveArrived, UsageError
+from privdom.events import EventLog, UnitSettled
+from privdom.outbox import CONTACT_WAY, TRANSFER, AsyncOutbox, AuditEntry, ItemState, Unit, UnitState
+from privdom.outbox.tables import audit
+from privdom.outbox.tables import unit as unit_table
+from privdom.sandbox import Fault
+from privdom.store import Store
+from privdom.wecom.codes import NewContactWay
+from tests.conftest import OnPort
+from tests.outbox.corp import SETTLE, Corp, items, plan, transfer, unit
+
+
+def _put(store: Store, unit_id: str, **values: Any) -> None:
+    with store.begin() as conn:
+        conn.execute(update(unit_table).where(unit_table.c.id == unit_id).values(values))
+
+
+async def _parked(corp: Corp, store: Store, outbox: AsyncOutbox, unit_id: str) -> Unit:
+    """Plan, lose and park the transfer of a customer, and let a minute pass."""
+    customer = corp.customers[len(unit_id)]
+    request = attrs.evolve(transfer(corp), external_userid=(customer,))
+    plan(store, outbox, TRANSFER, request, unit_id=unit_id, owner="me", subjects=[(customer, "wave", "")])
+    corp.box.faults.add(Fault("lost_request", "transfer_customer"))
+    for _ in range(3):
+        await outbox.tick()
+        corp.box.advance(timedelta(minutes=4))
+    held = unit(store, outbox, unit_id)
+    assert UnitState.PARKED == held.state
+    return held
+
+
+def _told(store: Store, corp: Corp) -> list[UnitSettled]:
+    with store.begin() as conn:
+        return [event for _, event in EventLog.read(conn, corp.box.corp_id, "test") if isinstance(event, UnitSettled)]
+
+
+def _history(store: Store, held: Unit) -> tuple[AuditEntry, ...]:
+    with store.read() as conn:
+        rows = conn.execute(select(audit).where(audit.c.unit_id == held.id).order_by(audit.c.seq))
+        return tuple(AuditEntry(r.at, r.by, r.action, r.remote_id, r.note) for r in rows)
+
+
+def test_inspect(on_port: OnPort, store: Store) -> None:
+    """A person sees the unit, its subjects, what WeCom shows now or why it cannot be asked, and who decided what."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        held = await _parked(corp, store, outbox, "a")
+        await _parked(corp, store, outbox, "bb")
+        history = _history(store, held)
+        with store.read() as conn:
+            results = outbox.items(conn, "a")
+        assert [(corp.customers[1], ItemState.PARKED)] == [(item.subject, item.state) for item in results]
+        seen = await outbox.parked.inspect("a")
+        assert (held, results, (), None) == (seen.unit, seen.items, seen.candidates, seen.trouble)
+        assert history == seen.history
+        assert [("engine", "parked", None, held.reason)] == [(e.by, e.action, e.remote_id, e.note) for e in history]
+
+        corp.box.faults.add(Fault("lost_response", "transfer_result"))
+        seen = await outbox.parked.inspect("a")
+        assert (held, results, (), history) == (seen.unit, seen.items, seen.candidates, seen.history)
+        assert MayHaveArrived.__name__ in (seen.trouble or "")
+
+        _put(store, "a", prepared=None)
+        seen = await outbox.parked.inspect("a")
+        assert (attrs.evolve(held, prepared=None), results, ()) == (seen.unit, seen.items, seen.candidates)
+        assert ("it is not known what transfers there were before the call", history) == (seen.trouble, seen.history)
+
+        _put(store, "a", armed_at=None)
+        seen = await outbox.parked.inspect("a")
+        assert (attrs.evolve(held, prepared=None, armed_at=None), results, ()) == (
+            seen.unit,
+            seen.items,
+            seen.candidates,
+        )
+        assert ("it was never called", history) == (seen.trouble, seen.history)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_history_in_order(on_port: OnPort, store: Store) -> None:
+    """Decisions are told in the order in which they were taken, whole."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        held = await _parked(corp, store, outbox, "a")
+        await outbox.parked.confirm("a", "found by hand", "zoe")
+        _put(store, "a", state=UnitState.PARKED, remote_id=None)
+        await outbox.parked.drop("a", "ann")
+        history = (await outbox.parked.inspect("a")).history
+        now, note = corp.box.clock.now(), f"was parked: {held.reason}"
+        assert (
+            AuditEntry(now, "zoe", "confirmed", "found by hand", note),
+            AuditEntry(now, "ann", "dropped", None, "was parked: None"),
+        ) == history[1:]
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_confirmed_by_person(on_port: OnPort, store: Store) -> None:
+    """A unit that a person found is sent to all its subjects, watched like any that was in doubt, and told of."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        held = await _parked(corp, store, outbox, "a")
+        other = await _parked(corp, store, outbox, "bb")
+        now = corp.box.clock.now()
+        await outbox.parked.confirm("a", "task", "ann")
+        state = {"state": UnitState.CONFIRMED, "remote_id": "task", "reason": None, "settled_at": now}
+        assert attrs.evolve(held, **state, due_at=now + SETTLE) == unit(store, outbox, "a")
+        assert {corp.customers[1]: ("sent", None)} == items(store, outbox, "a")
+        assert UnitSettled("a", "me", "confirmed", now) == _told(store, corp)[-1]
+        with pytest.raises(UsageError, match="task belongs to another unit"):
+            await outbox.parked.confirm("bb", "task", "ann")
+        assert other == unit(store, outbox, "bb")
+        assert 1 == len(_history(store, other))
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_resent_by_person(on_port: OnPort, store: Store) -> None:
+    """A unit that a person lets go again is due at once, and counts for the cap on this day."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        held = await _parked(corp, store, outbox, "a")
+        other = await _parked(corp, store, outbox, "bb")
+        now = corp.box.clock.now()
+        await outbox.parked.resend("a", "ann")
+        state = {"state": UnitState.READY, "reason": None, "due_at": now, "settled_at": None}
+        assert attrs.evolve(held, **state) == unit(store, outbox, "a")
+        with store.read() as conn:
+            assert [(ItemState.PLANNED, now)] == [(item.state, item.at) for item in outbox.items(conn, "a")]
+            assert [ItemState.PARKED] == [item.state for item in outbox.items(conn, "bb")]
+        assert AuditEntry(now, "ann", "resent", None, f"was parked: {held.reason}") == _history(store, held)[-1]
+        assert other == unit(store, outbox, "bb")
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_dropped_by_person(on_port: OnPort, store: Store) -> None:
+    """A unit that a person gives up is never due again, and told of."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        held = await _parked(corp, store, outbox, "a")
+        other = await _parked(corp, store, outbox, "bb")
+        now = corp.box.clock.now()
+        await outbox.parked.drop("a", "ann")
+        assert attrs.evolve(held, state=UnitState.DROPPED, settled_at=now) == unit(store, outbox, "a")
+        assert {corp.customers[1]: ("dropped", None)} == items(store, outbox, "a")
+        assert {corp.customers[2]: ("parked", None)} == items(store, outbox, "bb")
+        assert UnitSettled("a", "me", "dropped", now) == _told(store, corp)[-1]
+        assert other == unit(store, outbox, "bb")
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+@pytest.mark.parametrize("by", ["", "engine"])
+def test_nobody_decides(on_port: OnPort, store: Store, by: str) -> None:
+    """A decision has a person's name; without one, or under the engine's, nothing changes."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        held = await _parked(corp, store, outbox, "a")
+        for decision in (
+            outbox.parked.drop("a", by),
+            outbox.parked.resend("a", by),
+            outbox.parked.confirm("a", "task", by),
+        ):
+            with pytest.raises(UsageError, match="names the person"):
+                await decision
+        assert held == unit(store, outbox, "a")
+        assert 1 == len(_history(store, held))
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_nothing_to_decide(on_port: OnPort, store: Store) -> None:
+    """Only a parked unit of this corp can be decided on."""
+    corp, stranger = Corp(), Corp(1)
+
+    async def scenario(port: Port) -> None:
+        outbox, theirs = corp.outbox(port, store), stranger.outbox(port, store)
+        await _parked(corp, store, outbox, "a")
+        plan(store, outbox, CONTACT_WAY, NewContactWay(type=1, user=["zhang"]), unit_id="ready")
+        for who, unit_id, message in (
+            (outbox, "ready", "is ready, not parked"),
+            (outbox, "nothing", "no unit nothing"),
+            (theirs, "a", "no unit a of this corp"),
+        ):
+            for decision in (
+                who.parked.drop(unit_id, "ann"),
+                who.parked.resend(unit_id, "ann"),
+                who.parked.confirm(unit_id, "task", "ann"),
+            ):
+                with pytest.raises(UsageError, match=message):
+                    await decision
+        with pytest.raises(UsageError, match="no unit a of this corp"):
+            await theirs.parked.inspect("a")
+        assert () == await theirs.parked.list()
+        assert ["a"] == [held.id for held in await outbox.parked.list()]
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
