@@ -106,9 +106,10 @@ class _Wire:
         except httpx.HTTPError:
             if kind == "late_acceptance":
                 machine.excuses += 1
-            if kind != "killed_late":
-                raise
-        if kind in {"killed_late", "killed_after"}:
+            if kind == "killed_late":
+                raise Crash from None
+            raise
+        if kind == "killed_after":
             raise Crash
         return response
 
@@ -217,7 +218,7 @@ class TagMachine(RuleBasedStateMachine):
         customer = self.customers[who]
         old, new = (way[0], customer), (way[1], customer)
         with self.store.begin() as conn:
-            self._core().move(conn, self.box.corp_id, [(customer, *way)])
+            self._core().move(conn, self.box.corp_id, [(customer, way[0], way[1])])
         self.changes += 1
         self.wanted[new] = self.wanted[new] | self.wanted[old]
         self.wanted[old] = set()
