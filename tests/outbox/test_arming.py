@@ -196,6 +196,15 @@ class TestCaps:
         on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
         assert [tuple(corp.customers[:3])] == corp.messages()
 
+    def test_a_little_late(self, corp: Corp, store: Store) -> None:
+        """A message that was due just before the end of its window and went out after it counts in the next one."""
+        outbox = at_once(corp, store, gate=Gate(cap=ReachCap("day", 1)))
+        step(store, outbox, corp, "三月", not_before=MONTH_END)
+        corp.box.advance_to(MONTH_END + timedelta(minutes=40))
+        run(outbox.drain())
+
+        assert 3 == len(step(store, outbox, corp, "四月").capped)
+
     def test_ahead(self, corp: Corp, store: Store) -> None:
         """What is planned for one month takes nothing of the next one's."""
         outbox = at_once(corp, store, gate=Gate(cap=ReachCap("month", 1)))

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import update
 
 from privdom._port import BlockingPort, run
-from privdom.outbox import BROADCAST, UnitState
+from privdom.outbox import BROADCAST, Gate, ReachCap, TickReport, UnitState
 from privdom.outbox.tables import unit as unit_table
 from privdom.store import Store
 from privdom.wecom.messages import NewMessage
@@ -58,3 +58,52 @@ def test_late_number(store: Store) -> None:
 
     assert not run(outbox.tick())
     assert UnitState.READY == unit(store, outbox, first).state
+
+
+def test_last_message(store: Store) -> None:
+    """Of many staff whose messages to one customer are called at once, as many get through as the cap allows."""
+    corp = Corp(latency=0.002)
+    capped = Gate(cap=ReachCap("day", 3))
+    free = corp.outbox(BlockingPort(transport=corp.box.transport, clock=corp.box.clock), store)
+    staff = [corp.box.add_staff(f"staff{i}") for i in range(12)]
+    customer = corp.box.add_customer("wmshared", staff=staff)
+    for sender in staff:
+        message = NewMessage(text=sender, sender=sender, external_userid=[customer])
+        plan(store, free, BROADCAST, message, subjects=[(customer, sender, "")])
+
+    def work(_: int) -> TickReport:
+        port = BlockingPort(transport=corp.box.transport, clock=corp.box.clock)
+        worker = corp.outbox(port, store, gate=capped, in_flight=2)
+        return run(worker.drain())
+
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(work, range(4)))
+    reports.append(run(run_out(corp, store, corp.outbox(free._ctx.port, store, gate=capped))))
+
+    assert 3 == len(corp.messages())
+    assert 9 == sum(report.held for report in reports)
+
+
+def test_plans_at_once(store: Store) -> None:
+    """Of many plans at once while others are called, no customer gets more than the cap allows."""
+    corp = Corp(latency=0.002)
+    gate = Gate(cap=ReachCap("day", 3))
+    staff = [corp.box.add_staff(f"staff{i}") for i in range(8)]
+    customers = [corp.box.add_customer(f"wmshared{i}", staff=staff) for i in range(3)]
+    with store.begin():
+        pass
+
+    def work(i: int) -> int:
+        worker = corp.outbox(BlockingPort(transport=corp.box.transport, clock=corp.box.clock), store, gate=gate)
+        message = NewMessage(text=staff[i], sender=staff[i], external_userid=customers)
+        report = plan(store, worker, BROADCAST, message, subjects=[(c, staff[i], "") for c in customers])
+        run(worker.drain())
+        return len(report.planned)
+
+    with ThreadPoolExecutor(4) as pool:
+        planned = sum(pool.map(work, range(8)))
+    port = BlockingPort(transport=corp.box.transport, clock=corp.box.clock)
+    run(run_out(corp, store, corp.outbox(port, store, gate=gate)))
+
+    assert 9 == planned
+    assert [3] * 3 == [sum(customer in r for r in corp.messages()) for customer in customers]

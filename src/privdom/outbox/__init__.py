@@ -17,6 +17,7 @@ from privdom.outbox.kinds import BROADCAST, CONTACT_WAY, CORP_TAG, TRANSFER, WEL
 from privdom.outbox.parked import AsyncParked, AuditEntry, Inspection, Parked
 from privdom.outbox.service import AsyncOutbox, Outbox
 from privdom.outbox.settings import OutboxSettings, Policy
+from privdom.outbox.staff_sends import StaffSends
 from privdom.outbox.tags import AsyncDesiredTags, DesiredTags, PushReport, TagCounts
 from privdom.outbox.units import GateReport, ItemResult, ItemState, Subject, TickReport, Unit, UnitState
 from privdom.outbox.worker import AsyncWorker, Worker, WorkReport
@@ -52,6 +53,7 @@ __all__ = [
     "PushReport",
     "QuietHours",
     "ReachCap",
+    "StaffSends",
     "Subject",
     "TagCounts",
     "TickReport",

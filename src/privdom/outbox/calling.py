@@ -116,7 +116,15 @@ def _settle(
     settled: list[tuple[Unit, UnitState]] = []
     for c in called:
         unit, verdict = c.unit, c.verdict
-        held = transitions.apply(conn, unit, verdict, now=now, settle=ctx.settings.settle, since=[since])
+        held = transitions.apply(
+            conn,
+            unit,
+            verdict,
+            now=now,
+            at=ctx.counts_from(unit, now),
+            settle=ctx.settings.settle,
+            since=[since],
+        )
         match verdict:
             case Confirm(done) if not held:
                 # Somebody took over, who cannot know what this worker knows.

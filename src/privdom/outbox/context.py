@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import attrs
@@ -58,6 +58,16 @@ class Context:
         """
         call_timeout = self.settings.call_timeout or timedelta(seconds=self.wecom.timeout * _STEPS_OF_A_CALL)
         return self.settings.write_budget + call_timeout
+
+    def counts_from(self, unit: Unit, now: datetime) -> datetime:
+        """
+        Return the moment by which the call of *unit* counts for caps and rules, of which we hear at *now*.
+
+        Never before WeCom may have carried it out, but no later than need be: we may hear of it days later.
+        """
+        if unit.armed_at is None or unit.attempt != 1:
+            return now
+        return min(now, unit.armed_at + self.horizon + self.settings.settle)
 
     def kind_of(self, unit: Unit) -> Kind[Any, Any]:
         """

@@ -100,7 +100,8 @@ class AsyncParked:
                 msg = f"{remote_id} belongs to another unit of this kind: look again with inspect()"
                 raise UsageError(msg)
             settle = self._ctx.settings.settle
-            transitions.confirm(conn, held, done, now=now, settle=settle, since=[UnitState.PARKED])
+            # It counts since it was parked: whoever finds out later does not make it later.
+            transitions.confirm(conn, held, done, now=now, at=None, settle=settle, since=[UnitState.PARKED])
             self._ctx.tell(conn, [(held, UnitState.CONFIRMED)])
 
         await self._decide(unit_id, by, "confirmed", work, now, remote_id)

@@ -17,6 +17,7 @@ from privdom.outbox import gate_store
 from privdom.outbox.gate import Decision, Gate
 from privdom.outbox.kind import Kind
 from privdom.outbox.settings import Policy
+from privdom.outbox.staff_sends import STEP
 from privdom.outbox.tables import ledger, unit
 from privdom.outbox.units import GateReport, ItemState, Subject, UnitState
 from privdom.store import sql
@@ -129,6 +130,9 @@ def _check_keys(rows: Sequence[Subject], *, unit_id: str | None, owner: str, cat
             raise UsageError(msg)
     if unit_id == "":
         msg = "unit_id is empty: give an id of your own, or None"
+        raise UsageError(msg)
+    if any(row.step == STEP for row in rows):
+        msg = f"the step {STEP!r} is for what staff send on their own: call yours otherwise"
         raise UsageError(msg)
     if not category:
         msg = "the category is empty: name one, such as 'marketing' or 'service'"

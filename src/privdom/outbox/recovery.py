@@ -119,7 +119,8 @@ def _settle(ctx: Context, conn: Connection, looked: Sequence[_Looked], now: date
             report += _swept(ctx, conn, look, now)
             continue
         verdict = _verdict(ctx, conn, look, now)
-        if not transitions.apply(conn, look.unit, verdict, now=now, settle=ctx.settings.settle):
+        at = ctx.counts_from(look.unit, now)
+        if not transitions.apply(conn, look.unit, verdict, now=now, at=at, settle=ctx.settings.settle):
             continue
         match verdict:
             case Confirm(done):

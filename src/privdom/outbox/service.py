@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -24,6 +24,7 @@ from privdom.outbox.kinds import KINDS
 from privdom.outbox.parked import AsyncParked, Parked
 from privdom.outbox.recovery import recover
 from privdom.outbox.settings import OutboxSettings, Policy
+from privdom.outbox.staff_sends import StaffSends, learn
 from privdom.outbox.tables import ledger, unit
 from privdom.outbox.units import HELD, GateReport, ItemResult, ItemState, TickReport, Unit, UnitState
 from privdom.store import Store
@@ -288,6 +289,22 @@ class AsyncOutbox:
             total += report
         return total
 
+    async def learn_staff_sends(self, *, overlap: timedelta = timedelta(hours=2)) -> StaffSends:
+        """
+        Read from WeCom's records what staff sent on their own, so that the gate counts it (documentation 93338).
+
+        It reads the windows that the gate looks at, and goes on where it stopped
+        the last time. What was read stays, whatever happens. Call it now and then,
+        and before large plans.
+
+        Args:
+            overlap: How far before that point to look again, for what WeCom shows late.
+
+        Raises:
+            PrivdomError: WeCom cannot be asked, or not any more: a quota, for example. Call it again later.
+        """
+        return await learn(self._ctx, overlap)
+
     def __repr__(self) -> str:
         return f"<AsyncOutbox of {self._ctx.corp_id} in {self._ctx.store!r}>"
 
@@ -339,3 +356,4 @@ class Outbox(Blocking[AsyncOutbox]):
     next_at = same(AsyncOutbox.next_at)
     tick = blocking(AsyncOutbox.tick)
     drain = blocking(AsyncOutbox.drain)
+    learn_staff_sends = blocking(AsyncOutbox.learn_staff_sends)

@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text
 from privdom.store import BigId, UtcTime, metadata
 
 
-__all__ = ["audit", "ledger", "suppression", "unit"]
+__all__ = ["audit", "ledger", "staff_reading", "suppression", "unit"]
 
 unit = Table(
     "privdom_unit",
@@ -102,6 +102,15 @@ suppression = Table(
     Column("category", String(32), primary_key=True),
     Column("reason", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
+)
+
+# How far what staff send on their own has been read.
+staff_reading = Table(
+    "privdom_staff_reading",
+    metadata,
+    Column("corp_id", String(64), primary_key=True),
+    Column("chat_type", String(16), primary_key=True),
+    Column("read_to", UtcTime, nullable=False),
 )
 
 audit = Table(

@@ -227,13 +227,19 @@ def apply(
     verdict: Verdict,
     *,
     now: datetime,
+    at: datetime,
     settle: timedelta,
     since: Sequence[UnitState] = _IN_FLIGHT,
 ) -> bool:
-    """Carry out *verdict* on a unit; return False if somebody else holds it by now."""
+    """
+    Carry out *verdict* on a unit; return False if somebody else holds it by now.
+
+    Args:
+        at: By which moment its call counts for caps and rules, if it may have been made.
+    """
     match verdict:
         case Confirm(done):
-            return confirm(conn, held, done, now=now, settle=settle, since=since)
+            return confirm(conn, held, done, now=now, at=at, settle=settle, since=since)
         case Refuse(reason, code):
             moved = transit(conn, held, to=UnitState.REFUSED, since=since, reason=reason, due_at=None, settled_at=now)
             if moved:
@@ -242,8 +248,7 @@ def apply(
         case Park(reason):
             moved = transit(conn, held, to=UnitState.PARKED, since=since, reason=reason, due_at=None, settled_at=now)
             if moved:
-                # If a call was made, it may have been sent by now: that is what counts for caps and rules.
-                set_items(conn, held.id, ItemState.PARKED, now if held.attempt else None)
+                set_items(conn, held.id, ItemState.PARKED, at if held.attempt else None)
             return moved
         case Skip(reason):
             return transit(conn, held, to=UnitState.DROPPED, since=since, reason=reason, due_at=None, settled_at=now)
@@ -275,10 +280,16 @@ def confirm(
     done: Done,
     *,
     now: datetime,
+    at: datetime | None,
     settle: timedelta,
     since: Sequence[UnitState] = _IN_FLIGHT,
 ) -> bool:
-    """Record that WeCom has *held*, and what became of each subject."""
+    """
+    Record that WeCom has *held*, and what became of each subject.
+
+    Args:
+        at: By which moment it counts for caps and rules; None: as before.
+    """
     moved = transit(
         conn,
         held,
@@ -292,8 +303,7 @@ def confirm(
         due_at=now + settle if held.suspect else None,
     )
     if moved:
-        # Whoever finds out about a parked one later does not make it later: it counts since it was parked.
-        set_items(conn, held.id, ItemState.SENT, None if held.state is UnitState.PARKED else now)
+        set_items(conn, held.id, ItemState.SENT, at)
         special = [
             {"key": subject, "to": item.state, "errcode": item.code}
             for subject, item in sorted(done.items.items())
