@@ -188,8 +188,8 @@ def staff_id(value: str, name: str = "userid") -> str:
 
 def customer_id(value: str, name: str = "external_userid") -> str:
     """Check the id of a customer: ``wm...`` for WeChat users, ``wo...`` for WeCom users."""
-    text_id(value, name)
-    if not value.startswith(("wm", "wo")):
+    if not isinstance(value, str) or not value.startswith(("wm", "wo")):  # pyright: ignore[reportUnnecessaryIsInstance]
+        text_id(value, name)
         msg = f"{name} must begin with wm or wo: give the external_userid of a customer, not a staff's userid or a unionid"
         raise UsageError(msg)
     return value

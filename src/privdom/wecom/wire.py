@@ -18,6 +18,7 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin
 import attrs
 
 from cattrs import Converter
+from cattrs.fns import identity
 
 from privdom.errors import NotUnderstood, UsageError
 from privdom.wecom._json import dumps, loads
@@ -380,6 +381,8 @@ def _unstructure_class(cls: Any) -> Callable[[Any], dict[str, Any]]:
 
 def _unstructure_tuple(annotation: Any) -> Callable[[Any], list[Any]]:
     hook = converter.get_unstructure_hook(get_args(annotation)[0])
+    if hook is identity:
+        return list
     return lambda items: [hook(item) for item in items]
 
 
