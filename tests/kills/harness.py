@@ -49,6 +49,15 @@ READS = (*LOOK_UPS, "get_groupmsg_task", "get_groupmsg_send_result", "get_contac
 
 
 @attrs.frozen
+class Tick:
+    """A tick of a worker, and whether it came to its end."""
+
+    began: datetime
+    ended: datetime
+    whole: bool
+
+
+@attrs.frozen
 class Kill:
     """Who was killed when, and in the middle of what."""
 
@@ -219,7 +228,7 @@ class Harness:
         self._lock = threading.Lock()
         self._alive: dict[int, int] = {}
         self._stopped: set[int] = set()
-        self._killed: set[int] = set()
+        self._killed: dict[int, datetime] = {}
         self._wanted: dict[int, Task] = {}
         self._finished: set[int] = set()
         self._expected: set[int] = set()
@@ -298,8 +307,8 @@ class Harness:
             except ProcessLookupError:
                 # Ended by itself; the news of it is on its way.
                 return False
-            self._killed.add(pid)
-            self.kills.append(Kill(datetime.now(UTC), phase))
+            self._killed[pid] = datetime.now(UTC)
+            self.kills.append(Kill(self._killed[pid], phase))
             return True
 
     def signal(self, slot: int, number: int) -> None:
@@ -475,14 +484,20 @@ class Harness:
                 found.setdefault(row.unit_id, []).append((row.action, row.at))
         return found
 
-    def ticks(self) -> list[tuple[datetime, datetime]]:
-        """When each tick that came to its end began and ended."""
-        lines = [line.split() for line in self.log.read_text(errors="replace").splitlines()]
-        return sorted(
-            (datetime.fromtimestamp(float(words[4]), UTC), datetime.fromtimestamp(float(words[5]), UTC))
-            for words in lines
-            if len(words) == 6 and words[3] == "tick"
-        )
+    def ticks(self) -> list[Tick]:
+        """All ticks of the workers, also those that a kill or an error cut short."""
+        begun: dict[int, datetime] = {}
+        found: list[Tick] = []
+        for line in self.log.read_text(errors="replace").splitlines():
+            match line.split():
+                case ["worker", _, pid, "begins", began]:
+                    begun[int(pid)] = _moment(began)
+                case ["worker", _, pid, "tick" | "failed" as how, began, ended]:
+                    begun.pop(int(pid), None)
+                    found.append(Tick(_moment(began), _moment(ended), how == "tick"))
+                case _:
+                    pass
+        return found + [Tick(began, self._killed[pid], whole=False) for pid, began in begun.items()]
 
     def judge(self) -> Judgement:
         """Compare what was planned with what WeCom has by its own record, and with what the database says."""
@@ -521,31 +536,28 @@ class Harness:
         """
         Find units in doubt that were left in doubt too long.
 
-        A lost call is due for its look-up a settle time after its horizon: the first tick that begins then, or one
-        that runs just then, looks it up. Absence needs a second look-up, a settle time later, by the same rule. Where
-        a worker was killed meanwhile, nothing can be said: its look-up waits for the end of a lease.
+        A lost call is due for its look-up a settle time after its horizon. The first tick that begins then looks it
+        up, or one that runs at that time. Absence needs a second look-up a settle time later, by the same rule. Where
+        a tick was cut short meanwhile, nothing can be said: what it had claimed waits for the end of a lease.
         """
         ticks = self.ticks()
-        killed = [kill.at for kill in self.kills if kill.phase != "any_moment_planning"]
         settle = timedelta(seconds=self.times.settle)
 
         def tick_after(due: datetime) -> datetime | None:
-            first = min((ended for began, ended in ticks if began >= due), default=None)
+            first = min((tick.ended for tick in ticks if tick.began >= due and tick.whole), default=None)
             if first is None:
                 return None
-            return max(ended for began, ended in ticks if began <= first and ended >= min(due, first))
+            return max(tick.ended for tick in ticks if tick.began <= first and tick.ended >= due)
 
         for u in units:
-            if u.id not in verdicts or u.armed_at is None:
-                continue
-            action, at = next((v for v in verdicts[u.id] if v[0] != "late_answer"), ("", u.armed_at))
-            if action not in {"found", "parked", "resent"}:
+            action, at = next((v for v in verdicts.get(u.id, ()) if v[0] != "late_answer"), ("", u.created_at))
+            if u.armed_at is None or action not in {"found", "parked", "resent"}:
                 continue
             due = u.armed_at + timedelta(seconds=self.times.look_up)
             limit = tick_after(due)
             if limit is not None and (action != "found" or u.absent_seen is not None):
                 limit = tick_after(limit + settle)
-            if limit is None or any(due <= moment <= limit for moment in killed):
+            if limit is None or any(not t.whole and t.began <= limit and t.ended >= due for t in ticks):
                 continue
             judgement.measured += 1
             if at > limit:
@@ -556,8 +568,16 @@ class Harness:
         units = self.units()
         lines = [f"units: {dict(Counter(u.state.value for u in units))}", f"kills: {self.count_kills()}"]
         lines += [f"{u} due {u.due_at}: {u.reason}" for u in units if not u.state.settled or u.state == "parked"][:20]
-        log = [line for line in self.log.read_text(errors="replace").splitlines() if " tick " not in line]
+        log = [
+            line
+            for line in self.log.read_text(errors="replace").splitlines()
+            if " tick " not in line and " begins " not in line
+        ]
         return "\n".join([*lines, f"alive: {self._alive}, now {datetime.now(UTC)}", *log[-30:]])
 
     def count_kills(self) -> dict[str, int]:
         return dict(sorted(Counter(kill.phase for kill in self.kills).items()))
+
+
+def _moment(seconds: str) -> datetime:
+    return datetime.fromtimestamp(float(seconds), UTC)

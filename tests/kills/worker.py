@@ -199,11 +199,13 @@ def work(task: Task) -> None:
     _, outbox, tags = task.tools()
     while True:
         began = time.time()
+        task.note("begins", began)
         try:
             idle = not outbox.tick()
             task.note("tick", began, time.time())
             tags.push(20)
         except PrivdomError as e:
+            task.note("failed", began, time.time())
             task.note("error", type(e).__name__, e)
             idle = True
         if idle:
