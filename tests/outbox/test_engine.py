@@ -499,6 +499,33 @@ def test_sweeps(on_port: OnPort, store: Store, finding: Finding | Exception) -> 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
+@pytest.mark.parametrize(
+    ("finding", "candidates", "trouble"),
+    [
+        (Found((FIRST,)), (FIRST,), None),
+        (Unclear("why", (FIRST,)), (FIRST,), "why"),
+        (NotYet("why"), (), "why"),
+        (Lapsed("why"), (), "why"),
+        (Again(SECOND, "why"), (), "why"),
+    ],
+)
+def test_inspected(
+    on_port: OnPort, store: Store, finding: Finding, candidates: tuple[Candidate, ...], trouble: str | None
+) -> None:
+    """A person sees what a look-up finds, and why it decides nothing."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        kind = Told()
+        outbox = _outbox(corp, port, store, kind)
+        _plan(corp, store, outbox, kind, state=UnitState.PARKED, armed_at=corp.box.clock.now())
+        kind.finding = finding
+        seen = await outbox.parked.inspect("it")
+        assert (candidates, trouble) == (seen.candidates, seen.trouble)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
 def test_never_taken_for_anothers(on_port: OnPort, store: Store) -> None:
     """What is known to be another unit's is no find, and one that could be a rival's proves nothing."""
     corp = Corp()
