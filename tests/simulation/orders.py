@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import attrs
@@ -14,7 +15,14 @@ from sqlalchemy import Connection
 from privdom.outbox import (
     BROADCAST,
     CONTACT_WAY,
+    CONTACT_WAY_UPDATE,
     CORP_TAG,
+    GROUP_TRANSFER,
+    JOIN_WAY,
+    JOIN_WAY_UPDATE,
+    MOMENT,
+    REMARK,
+    REMIND,
     TRANSFER,
     WELCOME,
     AsyncOutbox,
@@ -22,8 +30,15 @@ from privdom.outbox import (
     Subject,
 )
 from privdom.sandbox import Sandbox
-from privdom.wecom.codes import NewContactWay
-from privdom.wecom.messages import Link, NewMessage, WelcomeRequest
+from privdom.sandbox.fields import Fields
+from privdom.sandbox.handlers import ROUTES
+from privdom.sandbox.world import Call
+from privdom.wecom.codes import ContactWayUpdate, NewContactWay
+from privdom.wecom.contacts import RemarkRequest
+from privdom.wecom.groups import TransferGroupsRequest
+from privdom.wecom.join_ways import JoinWayUpdate, NewJoinWay
+from privdom.wecom.messages import Link, NewMessage, RemindRequest, WelcomeRequest
+from privdom.wecom.moments import NewMoment
 from privdom.wecom.tags import AddTagsRequest
 from privdom.wecom.transfers import TransferRequest
 
@@ -32,7 +47,7 @@ __all__ = ["KINDS", "Corp", "Order", "orders_of"]
 
 
 class Corp:
-    """Two staff with four customers each, in a sandbox."""
+    """Three staff, two of them with customers and one with groups, in a sandbox."""
 
     def __init__(self, box: Sandbox) -> None:
         self.box = box
@@ -42,6 +57,11 @@ class Corp:
         self.customers = {
             staff: tuple(box.add_customer(f"wm-{staff}-{i}", staff=[staff]) for i in range(4)) for staff in ("zhang", "li")
         }
+        self.groups = tuple(box.add_group(f"wr-{i}", owner="li") for i in range(3))
+
+    def ask(self, path: str, **body: Any) -> dict[str, Any]:
+        """Return WeCom's answer to a call that no network and no record knows of."""
+        return ROUTES[f"/cgi-bin/externalcontact/{path}"].handle(self.box._world, Call(path, {}, Fields(body)))
 
 
 @attrs.frozen(eq=False)
@@ -60,6 +80,12 @@ class Order:
     """Whether another order looks the same to a look-up, so that it may be parked."""
     deadline: bool = False
     """Whether it may come too late to be worth anything."""
+    blind: bool = False
+    """Whether nothing can be looked up, so that a lost call is parked under either policy."""
+    harmless: bool = False
+    """Whether a second one harms nobody, so that it may happen under the policy to resend."""
+    overtaken: bool = False
+    """Whether a later order writes the same state, so that nothing of this one remains."""
 
     def plan(self, conn: Connection, outbox: AsyncOutbox, begin: Any) -> None:
         """Plan it; again is harmless, which is what a planner that died relies on."""
@@ -139,17 +165,112 @@ def _welcome(corp: Corp, name: str) -> Order:
     return Order(name, WELCOME, WelcomeRequest(code, "欢迎"), happened, deadline=True)
 
 
-KINDS: dict[str, Callable[[Corp, str], Order]] = {
+def _group_transfer(corp: Corp, name: str) -> Order:
+    def happened() -> int:
+        return max(len(corp.box._world.state.groups[chat].given) for chat in corp.groups)
+
+    request = TransferGroupsRequest(corp.groups, "wu")
+    return Order(name, GROUP_TRANSFER, request, happened, tuple(Subject(c, name) for c in corp.groups))
+
+
+def _join_way(corp: Corp, name: str) -> Order:
+    def happened() -> int:
+        return sum(way.remark == name for way in corp.box._world.state.join_ways.values())
+
+    return Order(name, JOIN_WAY, NewJoinWay(chat_id_list=corp.groups, remark=name), happened, harmless=True)
+
+
+def _moment(corp: Corp, name: str) -> Order:
+    def happened() -> int:
+        return sum(moment.text == name for moment in corp.box._world.state.moments.values())
+
+    return Order(name, MOMENT, NewMoment(name), happened, blind=True)
+
+
+def _remind(corp: Corp, name: str) -> Order:
+    msgid = corp.ask("add_msg_template", text={"content": name}, sender="li", external_userid=list(corp.customers["li"]))["msgid"]
+
+    def happened() -> int:
+        return len(corp.box._world.state.messages[msgid].reminded)
+
+    return Order(name, REMIND, RemindRequest(msgid), happened, blind=True)
+
+
+def _changes(
+    kind: Kind[Any, Any], make: Callable[[str], Any], state: Callable[[], str], name: str
+) -> tuple[Order, ...]:
+    """Return three changes of one thing, each due a second after the one before."""
+
+    def happened(text: str) -> int:
+        return int(state() == text)
+
+    texts = [f"{name}-{i}" for i in range(3)]
+    return tuple(
+        Order(
+            text,
+            kind,
+            make(text),
+            partial(happened, text),
+            after=timedelta(seconds=i),
+            overtaken=text != texts[-1],
+        )
+        for i, text in enumerate(texts, 1)
+    )
+
+
+def _remark(corp: Corp, name: str) -> tuple[Order, ...]:
+    customer = corp.customers["zhang"][0]
+
+    def state() -> str:
+        return corp.box._world.state.customers[customer].follows["zhang"].remark
+
+    return _changes(REMARK, lambda text: RemarkRequest("zhang", customer, remark=text), state, name)
+
+
+def _way_update(corp: Corp, name: str) -> tuple[Order, ...]:
+    config_id = corp.ask("add_contact_way", type=1, scene=2, user=["zhang"])["config_id"]
+
+    def state() -> str:
+        return corp.box._world.state.ways[config_id].remark
+
+    return _changes(CONTACT_WAY_UPDATE, lambda text: ContactWayUpdate(config_id, remark=text), state, name)
+
+
+def _join_update(corp: Corp, name: str) -> tuple[Order, ...]:
+    config_id = corp.ask("groupchat/add_join_way", scene=2, chat_id_list=list(corp.groups))["config_id"]
+
+    def make(text: str) -> JoinWayUpdate:
+        return JoinWayUpdate.of(config_id, NewJoinWay(chat_id_list=corp.groups, remark=text))
+
+    def state() -> str:
+        return corp.box._world.state.join_ways[config_id].remark
+
+    return _changes(JOIN_WAY_UPDATE, make, state, name)
+
+
+KINDS: dict[str, Callable[[Corp, str], Order | tuple[Order, ...]]] = {
     "text": _text,
     "link": _link,
     "twin": _twin,
     "transfer": _transfer,
+    "groups": _group_transfer,
     "way": _contact_way,
+    "way_update": _way_update,
+    "join_way": _join_way,
+    "join_update": _join_update,
+    "moment": _moment,
+    "remind": _remind,
+    "remark": _remark,
     "tag": _corp_tag,
     "welcome": _welcome,
 }
+"""By name, what makes an order, or several that belong together."""
 
 
 def orders_of(corp: Corp, kinds: Sequence[str]) -> tuple[Order, ...]:
     """Return an order of each of *kinds*, one of which may stand there several times."""
-    return tuple(KINDS[kind](corp, f"{kind}-{i}") for i, kind in enumerate(kinds))
+    orders: list[Order] = []
+    for i, kind in enumerate(kinds):
+        made = KINDS[kind](corp, f"{kind}-{i}")
+        orders += [made] if isinstance(made, Order) else made
+    return tuple(orders)

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.orders import KINDS
 from tests.simulation.run import Weather, plan_of, simulate, worst
 
 
 SEEDS = int(os.environ.get("PRIVDOM_SEEDS", "2000"))
 _PARTS = 20
 _DETERMINISM = """
+from tests.simulation.orders import KINDS
 from tests.simulation.run import plan_of, simulate
 for seed in (3, 80, 239):
     print(sorted(simulate(plan_of(seed)).counts.items()))
@@ -35,7 +37,7 @@ def test_weathers() -> None:
     plans = [plan_of(seed) for seed in range(500)]
 
     assert set(Weather) == {plan.weather for plan in plans}
-    assert {"text", "link", "twin", "transfer", "way", "tag", "welcome"} <= {kind for p in plans for kind in p.kinds}
+    assert set(KINDS) == {kind for plan in plans for kind in plan.kinds}
     assert 10 == len({fate for plan in plans for fate, _ in plan.chances.fates})
 
 
