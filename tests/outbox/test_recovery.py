@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 
 from sqlalchemy import select
@@ -629,3 +630,46 @@ def test_failed_sweep_is_none(on_port: OnPort, store: Store) -> None:
         assert 1 == (await run_out(corp, store, outbox, hours=0.1)).cancelled
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_sent_one_stays(on_port: OnPort, store: Store) -> None:
+    """Of two tasks of one unit the one that staff have sent stays, whichever came first, and the other is cancelled."""
+    corp = Corp(list_lag=timedelta(minutes=20), never_confirm_rate=1.0)
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store, policy=Policy.RESEND)
+        report = plan(store, outbox, BROADCAST, link_message(corp))
+        corp.box.faults.add(LOST)
+        await run_out(corp, store, outbox, hours=0.2)
+        first, second = [m.msgid for m in corp.box.record.messages]
+        assert second == unit(store, outbox, report.unit_id).remote_id
+        corp.box.staff_confirms(first, "zhang")
+        await run_out(corp, store, outbox)
+        assert first == unit(store, outbox, report.unit_id).remote_id
+        assert [second] == [m.msgid for m in corp.box.record.messages if m.kind == "cancelled"]
+        assert "cancelled_second" in _log(store, report.unit_id)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert sorted(corp.customers[:3]) == sorted(d.target for d in corp.box.record.deliveries if d.status == 1)
+
+
+def test_both_shown_at_once(on_port: OnPort, store: Store) -> None:
+    """Two tasks that carry the mark of a unit that was called twice are its own: one stays, the other is cancelled."""
+    corp = Corp(list_lag=timedelta(minutes=20), never_confirm_rate=1.0)
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store, policy=Policy.RESEND)
+        report = plan(store, outbox, BROADCAST, link_message(corp))
+        corp.box.faults.add(attrs.evolve(LOST, times=2))
+        await outbox.drain()
+        while unit(store, outbox, report.unit_id).attempt < 2:
+            corp.box.advance(timedelta(seconds=30))
+            await outbox.drain()
+        # The answer to the second is lost too, and then the list shows both.
+        corp.box.advance(timedelta(minutes=40))
+        await run_out(corp, store, outbox)
+        assert UnitState.CONFIRMED == unit(store, outbox, report.unit_id).state
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert 2 == len([m for m in corp.box.record.messages if m.kind == "created"])
+    assert 1 == len(corp.messages())

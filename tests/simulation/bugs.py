@@ -39,6 +39,8 @@ class Bug:
     """What somebody who makes this mistake may have thought."""
     rare: bool = False
     """Whether more than 200 seeds may be needed."""
+    guarded: bool = False
+    """Whether another guard covers it, so that no run shows it; the one after it lacks that guard too."""
 
 
 BUGS: tuple[Bug, ...] = (
@@ -65,11 +67,33 @@ BUGS: tuple[Bug, ...] = (
         "outbox/transitions.py",
         (("            fence=unit.c.fence + 1,\n            attempt", "            fence=unit.c.fence,\n            attempt"),),
         "taking over counts, calling does not",
+        guarded=True,
+    ),
+    Bug(
+        "no_fence_on_arm_nor_claim",
+        "outbox/transitions.py",
+        (
+            ("            fence=unit.c.fence + 1,\n            attempt", "            fence=unit.c.fence,\n            attempt"),
+            ('"fence": unit.c.fence + 1, "worker"', '"fence": unit.c.fence, "worker"'),
+        ),
+        "nobody will be paused for that long",
+    ),
+    Bug(
+        "one_shot_called_again",
+        "outbox/kinds/remind.py",
+        (("return Unclear(", "return Again(timedelta(0), "), ("import Finding, Kind, Unclear", "import Again, Finding, Kind")),
+        "a reminder more will not hurt",
+    ),
+    Bug(
+        "overtaken_change",
+        "outbox/kinds/updates.py",
+        (('return f"remark:{request.userid.lower()}:{request.external_userid}"', 'return f"remark:{request.remark}"'),),
+        "changes of one customer need no order",
     ),
     Bug(
         "no_settle",
-        "outbox/calling.py",
-        (("ctx.horizon + ctx.settings.settle", "ctx.horizon"),),
+        "outbox/arming.py",
+        (("(kind.patience or ctx.horizon + ctx.settings.settle)", "(kind.patience or ctx.horizon)"),),
         "when the time-out has passed, the call is over",
     ),
     Bug(
@@ -84,7 +108,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "no_write_budget",
         "outbox/context.py",
-        (("return self.settings.write_budget + call_timeout", "return call_timeout"),),
+        (("return self.settings.write_budget + self", "return self"),),
         "the time-out begins when the intent is stored",
         rare=True,
     ),
@@ -130,7 +154,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "planned_twice",
         "outbox/planning.py",
-        (("states[row.subject] if row in written else None", "states[row.subject]"),),
+        (("    return {Subject(*row) for row in conn.execute(mine)}\n", "    return set(rows)\n"),),
         "what stands in the ledger is planned again under another unit",
     ),
     Bug(

@@ -84,6 +84,8 @@ class Order:
     """Whether nothing can be looked up, so that a lost call is parked under either policy."""
     harmless: bool = False
     """Whether a second one harms nobody, so that it may happen under the policy to resend."""
+    changes: bool = False
+    """Whether it writes a state, which others write too."""
     overtaken: bool = False
     """Whether a later order writes the same state, so that nothing of this one remains."""
 
@@ -212,6 +214,7 @@ def _changes(
             make(text),
             partial(happened, text),
             after=timedelta(seconds=i),
+            changes=True,
             overtaken=text != texts[-1],
         )
         for i, text in enumerate(texts, 1)

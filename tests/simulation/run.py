@@ -227,7 +227,9 @@ def _judge(plan: Plan, order: Order, unit: Unit | None) -> list[str]:
     twice_is_fine = order.harmless and plan.policy is Policy.RESEND
     if times > 1 and not twice_is_fine:
         faults.append(f"{order.name} happened {times} times")
-    if state is UnitState.CONFIRMED and times == 0 and not order.overtaken:
+    # A change that lands later than the model allows may undo a newer one: nothing is sent by it, and nothing can tell.
+    undone = order.changes and plan.weather is Weather.STORM
+    if state is UnitState.CONFIRMED and times == 0 and not undone and not order.overtaken:
         faults.append(f"{order.name} is confirmed, and never happened")
     if not state.settled or state is UnitState.DROPPED:
         faults.append(f"{order.name} is {state} in the end")
@@ -255,7 +257,8 @@ def _resolve(run: _Run, outbox: AsyncOutbox) -> list[str]:
     for name, unit in run.units(outbox).items():
         order = by_name[name]
         times = order.happened()
-        fine = {1} | ({0} if order.deadline or order.overtaken else set())
+        undone = order.changes and run.plan.weather is Weather.STORM
+        fine = {1} | ({0} if order.deadline or order.overtaken or undone else set())
         if times not in fine and not (times > 1 and order.harmless and run.plan.policy is Policy.RESEND):
             faults.append(f"{name} happened {times} times after a person's decision ({unit.state})")
     return faults

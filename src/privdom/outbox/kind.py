@@ -32,6 +32,8 @@ class Candidate:
     """Whether all that can be compared is the same, recipients included."""
     gone: bool = False
     """Whether it was taken back already, by whomever."""
+    sent: bool = False
+    """Whether staff have sent it, so that it cannot be taken back any more."""
 
 
 @attrs.frozen
@@ -93,6 +95,8 @@ class Kind(Protocol[Q, A]):
     """Whether it sends something to the subjects, and so must pass the gate."""
     prepares: bool = False
     """Whether `prepare` has something to read before the call."""
+    undoes: bool = False
+    """Whether `undo` can take a second one back."""
     patience: timedelta | None = None
     """How long to wait for an answer before the look-up; None: until the call cannot be on its way any more."""
 

@@ -17,7 +17,7 @@ from privdom.outbox.context import Context
 from privdom.outbox.kind import Candidate, Finding, Found, Kind
 from privdom.outbox.rules import Lookup, decide, look_failed
 from privdom.outbox.units import TickReport, Unit, UnitState
-from privdom.outbox.verdicts import Confirm, Park, Refuse, Release, Verdict
+from privdom.outbox.verdicts import Confirm, Done, Park, Refuse, Release, Verdict
 
 
 __all__ = ["recover"]
@@ -31,6 +31,8 @@ class _Looked:
     finding: Finding | PrivdomError
     seconds: tuple[tuple[Candidate, bool], ...] = ()
     """Of a confirmed unit: further tasks found, and whether each was cancelled."""
+    instead: Done | None = None
+    """What it is from now on: staff have sent the second one, so the first was cancelled."""
 
 
 async def recover(ctx: Context, limit: int) -> TickReport:
@@ -81,9 +83,15 @@ async def _look(ctx: Context, unit: Unit) -> _Looked:
         if unit.state is not UnitState.CONFIRMED or not isinstance(finding, Found):
             return _Looked(unit, finding)
         others = await ctx.read(partial(_others, unit, finding.candidates))
+        mine = next((c for c in finding.candidates if c.done.remote_id == unit.remote_id), None)
+        sent = next((c for c, ours, _ in others if ours and c.sent), None)
+        if sent and mine and not mine.sent and (mine.gone or await _undo(ctx, kind, mine)):
+            return _Looked(unit, finding, ((mine, True),), sent.done)
+        there = mine is not None and not mine.gone
         seconds: list[tuple[Candidate, bool]] = []
         for candidate, ours, noted in others:
-            cancelled = ours and await _undo(ctx, kind, candidate)
+            # The first must be there beside the second, or customers could be left with none.
+            cancelled = there and ours and await _undo(ctx, kind, candidate)
             if cancelled or not noted:
                 seconds.append((candidate, cancelled))
         return _Looked(unit, finding, tuple(seconds))
@@ -105,8 +113,8 @@ def _others(unit: Unit, candidates: Collection[Candidate], conn: Connection) -> 
     known = transitions.taken(conn, unit, ids) | transitions.audited(conn, unit.id, [_CANCELLED])
     noted = transitions.audited(conn, unit.id, [_SUSPECTED])
     others = [c for c in candidates if c.done.remote_id in ids - known - {unit.remote_id}]
-    # One call makes one task. And the first must be there beside the second, or customers could be left with none.
-    twice = unit.attempt > 1 and any(c.done.remote_id == unit.remote_id and not c.gone for c in candidates)
+    # One call makes one task.
+    twice = unit.attempt > 1
     rivals = bool(others) and transitions.rivals(conn, unit)
     return [(c, twice and (c.certain or (c.whole and not rivals)), c.done.remote_id in noted) for c in others]
 
@@ -153,6 +161,8 @@ def _verdict(ctx: Context, conn: Connection, look: _Looked, now: datetime) -> Ve
         absent_seen=unit.absent_seen,
         failures=unit.lookups,
         resent=transitions.resent(conn, unit),
+        attempts=unit.attempt,
+        undoes=ctx.kind_of(unit).undoes,
         settings=ctx.settings,
         taken=transitions.taken(conn, unit, {c.done.remote_id for c in candidates if c.done.remote_id}),
         rivals=transitions.rivals(conn, unit) if candidates else False,
@@ -171,7 +181,8 @@ def _swept(ctx: Context, conn: Connection, look: _Looked, now: datetime) -> Tick
     # Twice as far apart each time: late twins come soon, if at all. A sweep that saw nothing is none.
     wait = ctx.settings.settle if isinstance(look.finding, PrivdomError) else max(age, ctx.settings.settle)
     again = now + wait if age < ctx.settings.sweep_for else None
-    transitions.transit(conn, unit, to=UnitState.CONFIRMED, since=[UnitState.CONFIRMED], due_at=again)
+    values = {} if look.instead is None else {"remote_id": look.instead.remote_id, "answer": look.instead.answer}
+    transitions.transit(conn, unit, to=UnitState.CONFIRMED, since=[UnitState.CONFIRMED], due_at=again, **values)
     return TickReport(swept=1, cancelled=sum(cancelled for _, cancelled in look.seconds))
 
 

@@ -104,6 +104,10 @@ class Lookup:
     """Whether another unit of the same content has an unknown fate too, and could be what was found."""
     resent: int = 0
     """How often the engine has sent it again."""
+    attempts: int = 1
+    """How often it was called, by whomever."""
+    undoes: bool = False
+    """Whether a second one can be taken back."""
 
 
 def decide(finding: Finding, lookup: Lookup) -> Verdict:
@@ -129,6 +133,10 @@ def _choose(candidates: list[Candidate], lookup: Lookup) -> Verdict:
     certain = [c for c in candidates if c.certain]
     if len(certain) == 1:
         return Confirm(certain[0].done)
+    here = [c for c in certain if not c.gone]
+    if here and lookup.undoes and len(certain) <= lookup.attempts:
+        # Each call made one, since the list showed the first too late. One stays: what staff have sent, if any.
+        return Confirm(next((c for c in here if c.sent), here[0]).done, twice=True)
     if certain:
         return Park(f"WeCom shows {len(certain)} tasks of this unit: {_ids(certain)}")
     if len(candidates) > 1:

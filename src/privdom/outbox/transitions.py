@@ -248,8 +248,9 @@ def apply(
         at: By which moment its call counts for caps and rules, if it may have been made.
     """
     match verdict:
-        case Confirm(done):
-            return confirm(conn, held, done, now=now, at=at, settle=settle, since=since)
+        case Confirm(done, twice):
+            sweep_after = timedelta(0) if twice else settle
+            return confirm(conn, held, done, now=now, at=at, settle=sweep_after, since=since)
         case Refuse(reason, code):
             moved = transit(conn, held, to=UnitState.REFUSED, since=since, reason=reason, due_at=None, settled_at=now)
             if moved:

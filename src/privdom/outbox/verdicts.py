@@ -41,6 +41,8 @@ class Confirm:
     """WeCom has it."""
 
     done: Done
+    twice: bool = False
+    """Whether it has a second one too, which is to be taken back."""
 
 
 @attrs.frozen

@@ -25,6 +25,7 @@ from privdom.wecom.messages import (
     MessageRecord,
     MiniProgram,
     NewMessage,
+    TaskStatus,
 )
 from privdom.wecom.wire import dumps, unstructure
 
@@ -58,6 +59,7 @@ class Broadcast(Kind[NewMessage, MessageCreated]):
     request = NewMessage
     answer = MessageCreated
     reaches = True
+    undoes = True
 
     def check(self, request: NewMessage, subjects: Sequence[str]) -> None:
         if request.sender is None:
@@ -171,10 +173,12 @@ async def _look_at(wecom: AsyncWeCom, record: MessageRecord, request: NewMessage
     unseen = dict.fromkeys(wanted, Item(ItemState.UNSEEN))
     answer = dumps({"msgid": record.msgid}).decode()
     try:
-        senders = {task.userid.lower(): task.userid async for task in wecom.messages.each_task(record.msgid)}
+        senders = {task.userid.lower(): task async for task in wecom.messages.each_task(record.msgid)}
         if sender not in senders and not marked:
             return None
-        shown_as = senders.get(sender, request.sender or "")
+        task = senders.get(sender)
+        shown_as = request.sender or "" if task is None else task.userid
+        sent = task is not None and task.status is TaskStatus.SENT
         results = [result async for result in wecom.messages.each_result(record.msgid, shown_as)]
     except ApiError as e:
         if e.errcode not in {_CANCELLED, _NO_SUCH_MESSAGE}:
@@ -185,11 +189,11 @@ async def _look_at(wecom: AsyncWeCom, record: MessageRecord, request: NewMessage
         return None
     if request.chat_type is ChatType.GROUP:
         # WeCom shows a group only once it was sent to.
-        return Candidate(Done(record.msgid, answer), certain=marked)
+        return Candidate(Done(record.msgid, answer), certain=marked, sent=sent)
     if not shown:
-        return Candidate(Done(record.msgid, answer, unseen), certain=marked)
+        return Candidate(Done(record.msgid, answer, unseen), certain=marked, sent=sent)
     left = {customer: Item(ItemState.UNSEEN) for customer in wanted - shown}
-    return Candidate(Done(record.msgid, answer, left), certain=marked, whole=not left)
+    return Candidate(Done(record.msgid, answer, left), certain=marked, whole=not left, sent=sent)
 
 
 BROADCAST = Broadcast()
