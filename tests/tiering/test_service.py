@@ -416,6 +416,37 @@ class TestEnsureTags:
 
         assert [tuple(TAGS), ()] == on_port(scenario, transport=box.transport)
 
+    def test_made_meanwhile(self, store: Store, on_port: OnPort) -> None:
+        """A tag that somebody makes between the look and the call is taken as it is, and the others are made."""
+        box = Sandbox()
+
+        class Overtaken:
+            """Whom an admin overtakes right before the first tags are made."""
+
+            def __init__(self, port: Port) -> None:
+                self._port, self.made = port, False
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self._port, name)
+
+            async def send(self, request: Any) -> Any:
+                if request.url.path.endswith("add_corp_tag") and not self.made:
+                    self.made = True
+                    box.admin_adds_tags(scheme().tag_group, [next(iter(TAGS))])
+                return await self._port.send(request)
+
+        async def scenario(port: Port) -> None:
+            overtaken: Any = Overtaken(port)
+            tiering = AsyncTiering(AsyncWeCom.on(overtaken, box.corp_id, box.secret), store)
+            await tiering.save(scheme())
+            await tiering.ensure_tags("value")
+            assert overtaken.made
+            await tiering.sweep("value")
+
+        on_port(scenario, transport=box.transport)
+        names = [tag.name for tag in box._world.state.tags.values()]
+        assert sorted(TAGS) == sorted(names)
+
     def test_nothing_to_create(self, store: Store, do: Callable[..., Any]) -> None:
         """A scheme without tags asks nobody."""
 
