@@ -42,6 +42,8 @@ Who: TypeAlias = "Sequence[str] | Select[str]"
 
 # What is or may be at WeCom. A person gives up only what was parked.
 _REACHED = (ItemState.SENT, ItemState.UNSEEN, ItemState.PARKED, ItemState.DROPPED)
+_PLANNED = ledger.c.state == ItemState.PLANNED
+_IN_DOUBT = or_(unit.c.state.in_([UnitState.CALLING, UnitState.UNCERTAIN]), unit.c.suspect)
 _EVERYBODY = ""
 
 
@@ -103,9 +105,11 @@ def counts(
     """
     numbers = [func.sum(case((_counts(bound, now, slack), 1), else_=0)) for bound in bounds]
     floor = min(bound.start for bound in bounds) - LATE - (slack or timedelta(0))
+    # Only a unit knows whether its call is in doubt.
+    rows = ledger if slack is None else ledger.outerjoin(unit, and_(unit.c.id == ledger.c.unit_id, _PLANNED))
     query = (
         select(ledger.c.subject, *numbers)
-        .join_from(ledger, unit, and_(unit.c.id == ledger.c.unit_id, _PLANNED), isouter=True)
+        .select_from(rows)
         .where(
             ledger.c.corp_id == corp_id,
             _among(ledger.c.subject, who),
@@ -119,10 +123,6 @@ def counts(
     if reached:
         query = query.having(or_(*(number >= bound.limit for number, bound in zip(numbers, bounds, strict=True))))
     return {row[0]: tuple(int(number) for number in row[1:]) for row in conn.execute(query)}
-
-
-_PLANNED = ledger.c.state == ItemState.PLANNED
-_IN_DOUBT = or_(unit.c.state.in_([UnitState.CALLING, UnitState.UNCERTAIN]), unit.c.suspect)
 
 
 def _counts(bound: Bound, now: datetime, slack: timedelta | None) -> ColumnElement[bool]:
