@@ -72,8 +72,8 @@ class Odds:
     call: float = 0.0
     look_up: float = 0.0
     """A share of what a look-up asks."""
-    pause: tuple[float, float] | None = None
-    """Seconds between kills at random moments, of workers and planners."""
+    pause: tuple[int, int] | None = None
+    """How many requests between kills at random moments, of workers and planners."""
     phases: tuple[str, ...] = PHASES
 
 
@@ -232,7 +232,7 @@ class Harness:
         self._wanted: dict[int, Task] = {}
         self._finished: set[int] = set()
         self._expected: set[int] = set()
-        self._next_kill: float | None = None
+        self._next_kill: tuple[int, float] | None = None
         self._stack = ExitStack()
         self.doors = [Door(self, number) for number in range(workers)]
 
@@ -329,10 +329,22 @@ class Harness:
             if time.monotonic() > end:
                 raise AssertionError(f"not within {patience} s: {what}\n{self.diagnosis()}")
             self._hear()
-            if self.odds.pause is not None and time.monotonic() > (self._next_kill or 0):
-                if self._next_kill is not None:
-                    self.kill(slot := self._rng.choice(list(self._alive) or [0]), self._name(slot))
-                self._next_kill = time.monotonic() + self._rng.uniform(*self.odds.pause)
+            self._maybe_kill()
+
+    def _maybe_kill(self) -> None:
+        if self.odds.pause is None:
+            return
+        # By requests, since on a slow machine nothing would ever get done between kills by the clock; but the clock
+        # too, so that one can hit a process that has not got as far as a request.
+        asked, now = len(self.box.record.calls), time.monotonic()
+        if self._next_kill is not None:
+            requests, moment = self._next_kill
+            if asked < requests and now < moment:
+                return
+            time.sleep(self._rng.uniform(0, 0.05))
+            slot = self._rng.choice(list(self._alive) or [0])
+            self.kill(slot, self._name(slot))
+        self._next_kill = (asked + self._rng.randint(*self.odds.pause), now + self._rng.uniform(1, 4))
 
     def _name(self, slot: int) -> str:
         return "any_moment_planning" if slot == self.planner else "any_moment"

@@ -34,7 +34,7 @@ def test_kills(nursery: Nursery, database: str, tmp_path: Path, workers: int, po
         # At least one of each phase, and the rest as it comes.
         for phase in PHASES:
             harness.run(1, Odds(call=0.3, phases=(phase,)))
-        harness.run(kills - len(PHASES) - 1, Odds(call=0.2, look_up=0.01, pause=(0.2, 1.0)))
+        harness.run(kills - len(PHASES) - 1, Odds(call=0.2, look_up=0.01, pause=(10, 80)))
         # The last one leaves a doubt that nobody disturbs.
         harness.run(1, Odds(call=1.0, phases=("never_arrives",)))
         harness.finish_planning()
