@@ -379,4 +379,4 @@ def audited(conn: Connection, unit_id: str, actions: Collection[str]) -> set[str
     query = select(audit.c.remote_id).where(
         audit.c.unit_id == unit_id, audit.c.action.in_(actions), audit.c.remote_id.is_not(None)
     )
-    return {remote_id for remote_id in conn.scalars(query) if remote_id is not None}
+    return set(conn.scalars(query))
