@@ -101,9 +101,8 @@ def _build_heads(corp_id: str, kinds: frozenset[str]) -> Select[*tuple[Any, ...]
     blocked = exists().where(
         other.c.corp_id == unit.c.corp_id,
         other.c.lane == unit.c.lane,
-        other.c.seq != unit.c.seq,
-        # A transaction that began earlier may commit later, so a later number can be in flight already.
         or_(
+            # A transaction that began earlier may commit later, so a later number can be in flight already.
             other.c.state.in_(_IN_FLIGHT),
             and_(other.c.state == UnitState.READY, tuple_(*_turn(other)) < tuple_(*_turn(unit))),
         ),
