@@ -292,6 +292,8 @@ def test_looked_up(
         assert noted == _log(store)
         if overtaken:
             assert held.due_at != after.due_at
+        elif isinstance(finding, MayHaveArrived):
+            assert "look-up failed: MayHaveArrived: x" == after.reason
         if state is UnitState.CONFIRMED and not overtaken:
             assert ("way1", now + SETTLE) == (after.remote_id, after.due_at)
 

@@ -500,6 +500,7 @@ def test_audit(conn: Connection) -> None:
         (it, "ann", "resent", None),
         (it, "engine", "parked", "msg1"),
         (it, "engine", "found", "msg2"),
+        (it, "engine", "late_answer", None),
         (other, "engine", "resent", None),
         (other, "engine", "parked", "msg3"),
     ):

@@ -103,10 +103,9 @@ def _build_heads(corp_id: str, kinds: frozenset[str]) -> Select[*tuple[Any, ...]
     blocked = exists().where(
         other.c.corp_id == unit.c.corp_id,
         other.c.lane == unit.c.lane,
-        other.c.seq != unit.c.seq,
         other.c.state.in_(_OPEN),
-        # A transaction that began earlier may commit later, so a later number can be in flight already.
         or_(
+            # A transaction that began earlier may commit later, so a later number can be in flight already.
             other.c.state.in_(_IN_FLIGHT),
             and_(other.c.state == UnitState.READY, tuple_(*_turn(other)) < tuple_(*_turn(unit))),
         ),
@@ -389,4 +388,4 @@ def audited(conn: Connection, unit_id: str, actions: Collection[str]) -> set[str
     query = select(audit.c.remote_id).where(
         audit.c.unit_id == unit_id, audit.c.action.in_(actions), audit.c.remote_id.is_not(None)
     )
-    return {remote_id for remote_id in conn.scalars(query) if remote_id is not None}
+    return set(conn.scalars(query))
