@@ -1,32 +1,48 @@
 """
 Run the simulation by hand.
 
-``seeds FROM COUNT``: run them all and print what happened.
-``first FROM COUNT``: stop at the first run that breaks the promise, print its seed and what went wrong, and exit with 1.
+``simulation COUNT [FROM]``: run so many seeds and print what happened.
+``stress SECONDS COUNT``: the same on all processors, for so long and at least so many seeds.
+``first FROM COUNT``: stop at the first run that breaks the promise, print its seed and what went wrong, and exit with 3.
 ``bugs COUNT [NAME ...]``: plant each bug in turn, and print which of COUNT seeds shows it first.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 
-from tests.simulation.bugs import BUGS, first_catch
+from tests.simulation.bugs import BUGS, CAUGHT, first_catch
 from tests.simulation.run import Verdict, plan_of, simulate, worst
+
+
+_BLOCK = 500
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("what", choices=["seeds", "first", "bugs"])
+    parser.add_argument("what", choices=["simulation", "stress", "first", "bugs"])
     parser.add_argument("numbers", nargs="+")
     args = parser.parse_args(argv)
-    if args.what == "bugs":
-        return _bugs(int(args.numbers[0]), args.numbers[1:])
-    start, count = map(int, args.numbers)
-    return _first(start, count) if args.what == "first" else _seeds(start, count)
+    match args.what, args.numbers:
+        case "bugs", [count, *names]:
+            return _bugs(int(count), names)
+        case "first", [start, count]:
+            return _first(int(start), int(count))
+        case "stress", [seconds, count]:
+            return _report(_in_parallel(float(seconds), int(count)))
+        case "simulation", [count]:
+            return _report(_one_by_one(range(int(count))))
+        case "simulation", [count, start]:
+            return _report(_one_by_one(range(int(start), int(start) + int(count))))
+        case _:
+            parser.error("these numbers do not fit: see --help")
 
 
 def _first(start: int, count: int) -> int:
@@ -35,28 +51,46 @@ def _first(start: int, count: int) -> int:
             verdict = simulate(plan_of(seed))
         except Exception as e:  # noqa: BLE001 - a bug may show itself by breaking something
             print(seed, f"{type(e).__name__}: {e}")
-            return 1
+            return CAUGHT
         if not verdict.ok:
             print(seed, "; ".join(verdict.faults))
-            return 1
+            return CAUGHT
     return 0
 
 
-def _seeds(start: int, count: int) -> int:
+def _simulate(seed: int) -> Verdict:
+    return simulate(plan_of(seed))
+
+
+def _one_by_one(seeds: Iterable[int]) -> Iterator[Verdict]:
+    return map(_simulate, seeds)
+
+
+def _in_parallel(seconds: float, count: int) -> Iterator[Verdict]:
+    """Yield what comes of the seeds from 0 on, for so many seconds, and at least of *count*."""
+    began = time.monotonic()
+    with ProcessPoolExecutor() as pool:
+        for block in itertools.count():
+            if block * _BLOCK >= count and time.monotonic() - began > seconds:
+                return
+            yield from pool.map(_simulate, range(block * _BLOCK, (block + 1) * _BLOCK), chunksize=10)
+
+
+def _report(verdicts: Iterable[Verdict]) -> int:
     began = time.perf_counter()
     counts: Counter[str] = Counter()
-    states: Counter[str] = Counter()
-    bad: list[Verdict] = []
-    for seed in range(start, start + count):
-        verdict = simulate(plan_of(seed))
+    done = bad = 0
+    for verdict in verdicts:
+        done += 1
         counts += verdict.counts
-        states.update(f"{verdict.plan.weather} {state}" for state in verdict.states.values())
+        counts.update(f"{verdict.plan.weather}: {kind.partition('-')[0]} {state}" for kind, state in verdict.states.items())
         if not verdict.ok:
-            bad.append(verdict)
+            bad += 1
             print(worst([verdict]), flush=True)
-    seconds = time.perf_counter() - began
-    print(f"{count:,} seeds, {len(bad)} bad, {count / seconds:.1f} a second")
-    for name, number in sorted((counts + states).items()):
+        if done % 1000 == 0:
+            print(f"{done:,} seeds, {bad} bad, {done / (time.perf_counter() - began):.1f} a second", flush=True)
+    print(f"{done:,} seeds, {bad} bad, {done / (time.perf_counter() - began):.1f} a second; covered:")
+    for name, number in sorted(counts.items()):
         print(f"  {name:32} {number:>12,}")
     return 1 if bad else 0
 

@@ -24,6 +24,8 @@ import privdom
 __all__ = ["BUGS", "Bug", "Catch", "first_catch"]
 
 ROOT = Path(__file__).parents[2]
+CAUGHT = 3
+"""The exit status that says so; Python's own failures have others."""
 
 
 @attrs.frozen
@@ -214,7 +216,7 @@ def first_catch(bug: Bug, seeds: Sequence[int]) -> Catch | None:
         done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True)
     if done.returncode == 0:
         return None
-    if done.returncode != 1:
+    if done.returncode != CAUGHT:
         raise RuntimeError(done.stderr)
     seed, _, fault = done.stdout.strip().partition(" ")
     return Catch(int(seed), fault)

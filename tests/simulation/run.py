@@ -54,7 +54,7 @@ class Plan:
     workers: int = 2
     patience: float = 600.0
     """How many seconds a worker rests at the most."""
-    sweep_for: float = 600.0
+    sweep_for: float = 100.0
     """For how many seconds a second one is looked for."""
 
     @property
@@ -94,13 +94,13 @@ def plan_of(seed: int, weather: Weather | None = None) -> Plan:
         kinds = ("link",) * rng.choice([1, 2])
         chances = attrs.evolve(chances, lag=rng.uniform(1, 4) * SETTLE)
     return Plan(
-        sweep_for=3600.0 if weather is Weather.SWEEP else 600.0,
+        sweep_for=3600.0 if weather is Weather.SWEEP else 100.0,
         seed=seed,
         weather=weather,
         chances=chances,
         kinds=kinds,
         workers=rng.choice([1, 2, 2, 3]),
-        patience=rng.choice([20.0, 60.0, 600.0]),
+        patience=rng.choice([20.0, 60.0, 600.0, 600.0]),
     )
 
 
