@@ -100,7 +100,7 @@ def plan_of(seed: int, weather: Weather | None = None) -> Plan:
         chances=chances,
         kinds=kinds,
         workers=rng.choice([1, 2, 2, 3]),
-        patience=rng.choice([20.0, 60.0, 600.0, 600.0]),
+        patience=rng.choice([60.0, 600.0]),
     )
 
 
@@ -176,9 +176,9 @@ class _Run:
             at = await port.offload(partial(self._next_at, outbox))
             if at is None and planned:
                 return
-            rest = 1.0 if at is None else (at - port.now()).total_seconds()
+            rest = 20.0 if at is None else (at - port.now()).total_seconds()
             # Others may plan and fail meanwhile; but who looks every second sees little else.
-            await wait(min(max(rest, 0.05), 5.0 if not self.planned else self.plan.patience))
+            await wait(min(max(rest, 0.05), 60.0 if not self.planned else self.plan.patience))
 
     def _next_at(self, outbox: AsyncOutbox) -> datetime | None:
         with self.store.read() as conn:
