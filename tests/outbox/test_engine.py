@@ -44,6 +44,7 @@ class Told(type(CONTACT_WAY)):  # type: ignore[misc]
         self.undone: list[str] = []
         self.can_undo: bool | Exception = True
         self.meanwhile: Step | None = None
+        self.asked: tuple[object, ...] = ()
 
     async def _wait(self) -> None:
         if self.meanwhile is not None:
@@ -60,6 +61,7 @@ class Told(type(CONTACT_WAY)):  # type: ignore[misc]
         return self.verdict
 
     async def find(self, wecom: Any, held: Unit, request: Any, skew: timedelta) -> Finding:
+        self.asked = (wecom, held.id, request, skew)
         await self._wait()
         if isinstance(self.finding, Exception):
             raise self.finding
@@ -248,6 +250,12 @@ def test_patience(on_port: OnPort, store: Store) -> None:
 FOUND = Candidate(DONE, certain=True)
 
 
+def _question(outbox: AsyncOutbox, held: Unit) -> tuple[object, ...]:
+    """What a kind is asked about a unit: as whom, for what call, and how far the clocks may differ."""
+    request = NewContactWay(type=1, user=["zhang"], remark=f"#{held.nonce}")
+    return outbox._ctx.wecom, held.id, request, outbox.settings.clock_skew
+
+
 @pytest.mark.parametrize(
     ("finding", "report", "state", "entry"),
     [
@@ -290,6 +298,7 @@ def test_looked_up(
         assert ([UnitSettled("it", "me", state.value, now)] if ended else []) == _told(store, corp)
         noted = [] if entry is None or overtaken else [AuditEntry(now, "engine", *entry)]
         assert noted == _log(store)
+        assert _question(outbox, held) == kind.asked
         if overtaken:
             assert held.due_at != after.due_at
         elif isinstance(finding, MayHaveArrived):
@@ -477,7 +486,7 @@ def test_second_or_rival(on_port: OnPort, store: Store) -> None:
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
-@pytest.mark.parametrize("finding", [Unclear("x"), MayHaveArrived("x"), Found()])
+@pytest.mark.parametrize("finding", [Unclear("x"), NotYet("x"), MayHaveArrived("x"), Found()])
 def test_sweeps(on_port: OnPort, store: Store, finding: Finding | Exception) -> None:
     """A confirmed unit that was in doubt is looked at again, each time after twice as long, for a day."""
     corp = Corp()
@@ -524,6 +533,7 @@ def test_inspected(
         kind.finding = finding
         seen = await outbox.parked.inspect("it")
         assert (candidates, trouble) == (seen.candidates, seen.trouble)
+        assert _question(outbox, seen.unit) == kind.asked
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
