@@ -400,7 +400,10 @@ def test_patience(on_port: OnPort, store: Store) -> None:
         held = _plan(corp, store, outbox, kind)
         corp.box.faults.add(Fault("lost_response", "add_contact_way"))
         assert TickReport(unknown=1) == await outbox.tick(1)
-        assert held.created_at + kind.patience == unit(store, outbox, "it").due_at
+        after = unit(store, outbox, "it")
+        assert (held.created_at, held.created_at + kind.patience) == (after.armed_at, after.due_at)
+        with store.read() as conn:
+            assert outbox._ctx.worker == conn.scalar(select(unit_table.c.worker))
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
