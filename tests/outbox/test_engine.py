@@ -560,6 +560,8 @@ def test_lease(on_port: OnPort, store: Store) -> None:
 
         async def meanwhile() -> None:
             assert corp.box.clock.now() + lease == unit(store, outbox, "it").due_at
+            with store.read() as conn:
+                assert outbox._ctx.worker == conn.scalar(select(unit_table.c.worker))
             corp.box.advance(lease - SECOND)
             assert TickReport() == await other.tick(1)
 
