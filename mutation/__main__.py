@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from mutation.harness import Mutant, out_of_reach, results, survivors_listed, to_go_on_with
+from mutation.harness import Change, Mutant, out_of_reach, results, survivors_listed
 
 
 LIMIT = 85.0
@@ -45,15 +45,17 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("nothing was mutated: name modules as in outbox.rules")
     low = _print_scores(mutants)
     unlisted, gone = _compare(mutants)
-    for mutant in unlisted:
-        print(f"\nsurvives, and is not listed ({mutant.status}):\n{mutant.as_toml()}")
-    for mutant in gone:
-        print(f"\nlisted, but does not survive:\n{mutant.as_toml()}")
+    for change in unlisted:
+        print(f"\nsurvives, and is not listed:\n{change.as_toml()}")
+    for change in gone:
+        print(f"\nlisted, but does not survive:\n{change.as_toml()}")
     return 1 if low or unlisted else 0
 
 
 def _run(modules: list[str], processes: int, *, go_on: bool) -> None:
-    names = to_go_on_with(modules) if go_on else [f"privdom.{module}.*" for module in modules]
+    names = (
+        [m.name for m in results(modules) if not m.killed] if go_on else [f"privdom.{module}.*" for module in modules]
+    )
     subprocess.run(["mutmut", "run", "--max-children", str(processes), *names], check=True)
 
 
@@ -73,19 +75,13 @@ def _print_scores(mutants: list[Mutant]) -> bool:
     return low
 
 
-def _compare(mutants: list[Mutant]) -> tuple[list[Mutant], list[Mutant]]:
-    """Return the survivors that are not listed, and those listed in these files that do not survive."""
+def _compare(mutants: list[Mutant]) -> tuple[list[Change], list[Change]]:
+    """Return what survives and is not listed, and what is listed for these files and does not survive."""
     files = {m.file for m in mutants}
-    allowed = Counter(change for change in survivors_listed(Path(__file__).with_name("survivors.toml")))
-    unlisted: list[Mutant] = []
-    for mutant in mutants:
-        if mutant.killed:
-            continue
-        if allowed[mutant.change]:
-            allowed[mutant.change] -= 1
-        else:
-            unlisted.append(mutant)
-    return unlisted, [Mutant(change, "killed") for change in allowed.elements() if change.file in files]
+    listed = survivors_listed(Path(__file__).with_name("survivors.toml"))
+    allowed = Counter(change for change in listed if change.file in files)
+    survived = Counter(m.change() for m in mutants if not m.killed)
+    return list((survived - allowed).elements()), list((allowed - survived).elements())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from mutmut.utils.file_utils import walk_mutatable_files
 from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
 
-__all__ = ["Change", "Mutant", "out_of_reach", "results", "survivors_listed", "to_go_on_with"]
+__all__ = ["Change", "Mutant", "out_of_reach", "results", "survivors_listed"]
 
 _PACKAGE = Path("src/privdom")
 
@@ -33,6 +33,12 @@ class Change:
     before: str
     after: str
 
+    def as_toml(self) -> str:
+        """Return the entry that would allow it to survive."""
+        head = f"file = {json.dumps(self.file)}\nfunction = {json.dumps(self.function)}\n"
+        pair = f"[{_quoted(self.before)}, {_quoted(self.after)}]"
+        return f'[[harmless]]\n{head}reason = ""\nmutants = [\n  {pair},\n]'
+
 
 # A run that does not end was noticed too.
 _KILLED = frozenset({"killed", "timeout"})
@@ -40,26 +46,28 @@ _KILLED = frozenset({"killed", "timeout"})
 
 @attrs.frozen
 class Mutant:
-    """A change, and whether a test noticed."""
+    """A mutant by mutmut's name, and whether a test noticed."""
 
-    change: Change
+    path: Path
+    name: str
     status: str
 
     @property
     def file(self) -> str:
-        return self.change.file
+        return str(self.path.relative_to(_PACKAGE))
 
     @property
     def killed(self) -> bool:
         """Whether a test noticed."""
         return self.status in _KILLED
 
-    def as_toml(self) -> str:
-        """Return the entry that would allow it to survive."""
-        fields = attrs.asdict(self.change)
-        head = "".join(f"{name} = {json.dumps(fields[name])}\n" for name in ("file", "function"))
-        pair = f"[{_quoted(self.change.before)}, {_quoted(self.change.after)}]"
-        return f'[[harmless]]\n{head}reason = ""\nmutants = [\n  {pair},\n]'
+    def change(self) -> Change:
+        """Return what it changes."""
+        function, class_name = orig_function_and_class_names_from_key(self.name)
+        # Two lines of file names come first.
+        lines = get_diff_for_mutant(self.name, path=self.path).splitlines()[2:]
+        before, after = ("\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
+        return Change(self.file, f"{class_name}.{function}" if class_name else function, before, after)
 
 
 def _quoted(text: str) -> str:
@@ -68,8 +76,15 @@ def _quoted(text: str) -> str:
 
 
 def results(modules: Sequence[str]) -> list[Mutant]:
-    """Return the mutants of *modules*, of all if none is named, that were run."""
-    return [Mutant(_change(path, name), status) for path in _paths(modules) for name, status in _statuses(path)]
+    """Return the mutants of *modules*, of all if none is named, that the last run knew."""
+    return [mutant for path in _paths(modules) for mutant in _mutants_of(path)]
+
+
+def _mutants_of(path: Path) -> Iterator[Mutant]:
+    data = SourceFileMutationData(path=path)
+    data.load()
+    for name, exit_code in data.exit_code_by_key.items():
+        yield Mutant(path, name, status_by_exit_code[exit_code])
 
 
 def out_of_reach(file: str) -> int:
@@ -84,28 +99,6 @@ def _paths(modules: Sequence[str]) -> Iterator[Path]:
         dotted = ".".join(path.relative_to(_PACKAGE).with_suffix("").parts)
         if not modules or any(f"{dotted}.".startswith(f"{module}.") for module in modules):
             yield path
-
-
-def to_go_on_with(modules: Sequence[str]) -> list[str]:
-    """Return the names of the mutants of *modules* that were not run, or survived."""
-    return [name for path in _paths(modules) for name, status in _statuses(path) if status not in _KILLED]
-
-
-def _statuses(path: Path) -> Iterator[tuple[str, str]]:
-    data = SourceFileMutationData(path=path)
-    data.load()
-    for name, exit_code in data.exit_code_by_key.items():
-        yield name, status_by_exit_code[exit_code]
-
-
-def _change(path: Path, name: str) -> Change:
-    function, class_name = orig_function_and_class_names_from_key(name)
-    # Two lines of file names come first.
-    lines = get_diff_for_mutant(name, path=path).splitlines()[2:]
-    before, after = ("\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in ("-", "+"))
-    return Change(
-        str(path.relative_to(_PACKAGE)), f"{class_name}.{function}" if class_name else function, before, after
-    )
 
 
 def survivors_listed(path: Path) -> Iterator[Change]:

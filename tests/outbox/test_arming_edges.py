@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
+
 from privdom._port import Port
-from privdom.outbox import BROADCAST, FrequencyRule, Gate, ReachCap, Subject, UnitState
+from privdom.outbox import BROADCAST, FrequencyRule, Gate, ItemState, ReachCap, Subject, UnitState
 from privdom.outbox.gate import CHINA
 from privdom.outbox.gate_store import LATE
+from privdom.outbox.tables import unit as unit_table
 from privdom.sandbox import Fault
 from privdom.store import Store
 from privdom.wecom.messages import NewMessage
@@ -102,3 +105,40 @@ def test_in_doubt_since_yesterday(on_port: OnPort, store: Store) -> None:
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
     assert 1 == len(corp.messages())
+
+
+def test_armed_together(on_port: OnPort, store: Store) -> None:
+    """Units that are armed in one round are all called, but for those of which the gate leaves nobody."""
+    corp = Corp()
+    corp.box.advance_to(NOON)
+    senders = [corp.box.add_staff(f"staff{i}") for i in range(4)]
+    people = [corp.box.add_customer(f"wmof{sender}", staff=[sender]) for sender in senders]
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        ids = [
+            plan(
+                store,
+                outbox,
+                BROADCAST,
+                NewMessage(text="你好", sender=sender, external_userid=[customer]),
+                not_before=NOON + DAY,
+            ).unit_id
+            for sender, customer in zip(senders, people, strict=True)
+        ]
+        with store.begin() as conn:
+            outbox.suppress(conn, people[1:3], reason="asked not to")
+        corp.box.advance_to(NOON + DAY)
+        report = await outbox.tick(4)
+        assert (2, 2) == (report.confirmed, report.held)
+        held = unit(store, outbox, ids[1])
+        assert (UnitState.DROPPED, "the gate holds all its recipients back") == (held.state, held.reason)
+        with store.read() as conn:
+            (item,) = outbox.items(conn, ids[1] or "")
+            workers = conn.scalars(select(unit_table.c.worker).order_by(unit_table.c.seq)).all()
+        assert (ItemState.SUPPRESSED, NOON + DAY) == (item.state, item.at)
+        worker = outbox._ctx.worker
+        assert [worker, None, None, worker] == workers
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert [(people[0],), (people[3],)] == corp.messages()

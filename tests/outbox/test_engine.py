@@ -16,7 +16,7 @@ from privdom.errors import MayHaveArrived, NotSent, api_error
 from privdom.events import EventLog, UnitSettled
 from privdom.outbox import CONTACT_WAY, AsyncOutbox, AuditEntry, OutboxSettings, Policy, TickReport, Unit, UnitState
 from privdom.outbox.kind import Again, Candidate, Finding, Found, Lapsed, NotYet, Unclear
-from privdom.outbox.tables import audit
+from privdom.outbox.tables import audit, ledger
 from privdom.outbox.tables import unit as unit_table
 from privdom.outbox.verdicts import Confirm, Done, Doubt, Park, Refuse, Release, Verdict
 from privdom.sandbox import Fault
@@ -40,10 +40,14 @@ class Told(type(CONTACT_WAY)):  # type: ignore[misc]
         self.prepares = prepares
         self.trouble: Exception | None = None
         self.verdict: Verdict | None = None
+        self.verdicts: dict[str, Verdict] = {}
+        self.findings: dict[str, Finding] = {}
+        self.doubt: str | None = None
         self.finding: Finding | Exception = Found()
         self.undone: list[str] = []
         self.can_undo: bool | Exception = True
         self.meanwhile: Step | None = None
+        self.asked: tuple[object, ...] = ()
 
     async def _wait(self) -> None:
         if self.meanwhile is not None:
@@ -51,19 +55,31 @@ class Told(type(CONTACT_WAY)):  # type: ignore[misc]
             await meanwhile()
 
     async def prepare(self, wecom: Any, request: Any) -> str:
+        self.asked = (wecom, request)
         await self._wait()
         if self.trouble is not None:
             raise self.trouble
         return "prepared"
 
     def judge(self, error: Any, held: Unit, now: Any) -> Verdict | None:
-        return self.verdict
+        self.asked = (type(error), held.id, held.attempt, now)
+        return self.verdicts.get(held.id, self.verdict)
+
+    def read(self, request: Any, answer: Any) -> Done:
+        self.asked = (request, answer.config_id)
+        return Done(answer.config_id, None)
+
+    def doubts(self, answer: Any) -> str | None:
+        self.asked = (answer.config_id,)
+        return self.doubt
 
     async def find(self, wecom: Any, held: Unit, request: Any, skew: timedelta) -> Finding:
+        self.asked = (wecom, held.id, request, skew)
         await self._wait()
-        if isinstance(self.finding, Exception):
-            raise self.finding
-        return self.finding
+        finding = self.findings.get(held.id, self.finding)
+        if isinstance(finding, Exception):
+            raise finding
+        return finding
 
     async def undo(self, wecom: Any, remote_id: str) -> bool:
         self.undone.append(remote_id)
@@ -135,6 +151,147 @@ def test_called(
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
+def test_called_together(on_port: OnPort, store: Store) -> None:
+    """Calls made at once are each recorded and counted, whatever becomes of the others."""
+    corp = Corp()
+    verdicts: list[Verdict] = [Confirm(Done(None, None)), Refuse("x"), Park("x"), Release(SECOND, "x"), Doubt("x")]
+
+    async def scenario(port: Port) -> None:
+        kind = Told()
+        outbox = _outbox(corp, port, store, kind, in_flight=20)
+        for i, verdict in enumerate(2 * verdicts):
+            _plan(corp, store, outbox, kind, f"{i}")
+            kind.verdicts[f"{i}"] = verdict
+        corp.box.faults.add(Fault("connect_refused", "add_contact_way", times=0))
+        assert TickReport(confirmed=2, refused=2, parked=2, released=2, unknown=2) == await outbox.tick(10)
+        states = [unit(store, outbox, f"{i}").state for i in range(5)]
+        assert ["confirmed", "refused", "parked", "ready", "calling"] == states
+        assert 2 * ["confirmed", "refused", "parked"] == [event.state for event in _told(store, corp)]
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_asked_about_a_call(on_port: OnPort, store: Store) -> None:
+    """A kind judges its own errors, reads its own answers, and says what in one may be the doing of an earlier call."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        kind = Told()
+        outbox = _outbox(corp, port, store, kind)
+        now = corp.box.clock.now()
+        held = _plan(corp, store, outbox, kind)
+        request = NewContactWay(type=1, user=["zhang"], remark=f"#{held.nonce}")
+        corp.box.faults.add(Fault("connect_refused", "add_contact_way"))
+        await outbox.tick(1)
+        assert (NotSent, "it", 1, now) == kind.asked
+        assert now + SECOND == unit(store, outbox, "it").due_at
+        corp.box.advance(SECOND)
+        await outbox.tick(1)
+        (made,) = [config_id async for config_id in outbox._ctx.wecom.codes.each()]
+        assert (request, made) == kind.asked
+        held = unit(store, outbox, "it")
+        assert (UnitState.CONFIRMED, made) == (held.state, held.remote_id)
+
+        kind.doubt = "perhaps the first"
+        _plan(corp, store, outbox, kind, "sure")
+        _plan(corp, store, outbox, kind, "doubtful", suspect=True)
+        assert TickReport(confirmed=1, unknown=1) == await outbox.tick(2)
+        held = unit(store, outbox, "doubtful")
+        assert (UnitState.CALLING, "perhaps the first", corp.box.clock.now()) == (held.state, held.reason, held.due_at)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+@pytest.mark.parametrize(("suspect", "state"), [(False, UnitState.REFUSED), (True, UnitState.PARKED)])
+def test_refused(on_port: OnPort, store: Store, suspect: bool, state: UnitState) -> None:
+    """A refusal is the end of a unit, unless an earlier call may have arrived."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        kind = Told()
+        outbox = _outbox(corp, port, store, kind)
+        plan(store, outbox, kind, NewContactWay(type=1, user=["nobody"]), unit_id="it")
+        _put(store, "it", suspect=suspect)
+        await outbox.tick(1)
+        assert state == unit(store, outbox, "it").state
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+class Broken(Told):
+    """Cannot read an answer."""
+
+    def read(self, request: Any, answer: Any) -> Done:
+        raise ZeroDivisionError
+
+
+def test_broken(on_port: OnPort, store: Store) -> None:
+    """A fault of ours after a call leaves its fate open, on record, and comes out once the others are settled."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        kind = Broken()
+        outbox = _outbox(corp, port, store, kind)
+        _plan(corp, store, outbox, kind)
+        with pytest.raises(ZeroDivisionError):
+            await outbox.tick(1)
+        held = unit(store, outbox, "it")
+        assert (UnitState.CALLING, True) == (held.state, held.suspect)
+        assert "ZeroDivisionError while it was called" == held.reason
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_counts_from(on_port: OnPort, store: Store) -> None:
+    """A call counts by the last moment at which it can have arrived: if there was one only, not later than that."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        kind = Told()
+        outbox = _outbox(corp, port, store, kind)
+        ctx, now = outbox._ctx, corp.box.clock.now()
+        held = _plan(corp, store, outbox, kind)
+        end = ctx.horizon + SETTLE
+        for attempt, armed_at, moment, expected in (
+            (0, None, now, now),
+            (1, now, now + SECOND, now + SECOND),
+            (1, now, now + end, now + end),
+            (1, now, now + end + SECOND, now + end),
+            (2, now, now + end + SECOND, now + end + SECOND),
+        ):
+            assert expected == ctx.counts_from(attrs.evolve(held, attempt=attempt, armed_at=armed_at), moment)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_counts(on_port: OnPort, store: Store, lost: bool) -> None:
+    """Whom a call reached counts from when it can have arrived, not from when it was planned or looked up."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        kind = Told()
+        outbox = _outbox(corp, port, store, kind)
+        planned = corp.box.clock.now()
+        _plan(corp, store, outbox, kind)
+        row = {"corp_id": corp.box.corp_id, "unit_id": "it", "state": "planned", "reach": False, "at": planned}
+        with store.begin() as conn:
+            conn.execute(ledger.insert().values(**row, step="x", subject="wm1", occurrence="", category="x"))
+        corp.box.advance(timedelta(hours=2))
+        if lost:
+            corp.box.faults.add(Fault("lost_response", "add_contact_way"))
+            assert TickReport(unknown=1) == await outbox.tick(1)
+            corp.box.advance(timedelta(hours=2))
+            kind.finding = Found((Candidate(DONE, certain=True),))
+        assert TickReport(confirmed=1) == await outbox.tick(1)
+        with store.read() as conn:
+            (item,) = outbox.items(conn, "it")
+        called = planned + timedelta(hours=2)
+        assert (called + outbox._ctx.horizon + SETTLE if lost else called) == item.at
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
 @pytest.mark.parametrize(
     ("verdict", "note", "remote_id"),
     [
@@ -201,6 +358,9 @@ def test_prepared(
         kind.trouble = trouble
         assert report == await outbox.tick(1)
         after = unit(store, outbox, "it")
+        if trouble is not None:
+            request = NewContactWay(type=1, user=["zhang"], remark=f"#{held.nonce}")
+            assert (outbox._ctx.wecom, request) == kind.asked
         assert (state, "prepared" if trouble is None else None) == (after.state, after.prepared)
         if state is UnitState.READY:
             # As after three attempts.
@@ -240,12 +400,21 @@ def test_patience(on_port: OnPort, store: Store) -> None:
         held = _plan(corp, store, outbox, kind)
         corp.box.faults.add(Fault("lost_response", "add_contact_way"))
         assert TickReport(unknown=1) == await outbox.tick(1)
-        assert held.created_at + kind.patience == unit(store, outbox, "it").due_at
+        after = unit(store, outbox, "it")
+        assert (held.created_at, held.created_at + kind.patience) == (after.armed_at, after.due_at)
+        with store.read() as conn:
+            assert outbox._ctx.worker == conn.scalar(select(unit_table.c.worker))
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
 FOUND = Candidate(DONE, certain=True)
+
+
+def _question(outbox: AsyncOutbox, held: Unit) -> tuple[object, ...]:
+    """What a kind is asked about a unit: as whom, for what call, and how far the clocks may differ."""
+    request = NewContactWay(type=1, user=["zhang"], remark=f"#{held.nonce}")
+    return outbox._ctx.wecom, held.id, request, outbox.settings.clock_skew
 
 
 @pytest.mark.parametrize(
@@ -290,12 +459,48 @@ def test_looked_up(
         assert ([UnitSettled("it", "me", state.value, now)] if ended else []) == _told(store, corp)
         noted = [] if entry is None or overtaken else [AuditEntry(now, "engine", *entry)]
         assert noted == _log(store)
+        assert _question(outbox, held) == kind.asked
         if overtaken:
             assert held.due_at != after.due_at
         elif isinstance(finding, MayHaveArrived):
             assert "look-up failed: MayHaveArrived: x" == after.reason
         if state is UnitState.CONFIRMED and not overtaken:
             assert ("way1", now + SETTLE) == (after.remote_id, after.due_at)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_looked_up_together(on_port: OnPort, store: Store) -> None:
+    """Look-ups made at once are each recorded and counted, whatever becomes of the others."""
+    corp = Corp()
+    findings: list[Finding] = [
+        Found((Candidate(Done(None, None), certain=True),)),
+        Unclear("x"),
+        Lapsed("x"),
+        Again(SECOND, "x"),
+        NotYet("x"),
+    ]
+
+    async def scenario(port: Port) -> None:
+        kind = Told()
+        outbox = _outbox(corp, port, store, kind, in_flight=30)
+        for i, finding in enumerate(2 * findings):
+            confirmed = {"state": UnitState.CONFIRMED, "suspect": True, "settled_at": corp.box.clock.now()}
+            _plan(corp, store, outbox, kind, f"swept {i}", **confirmed)
+            _plan(corp, store, outbox, kind, f"overtaken {i}", state=UnitState.CALLING)
+            _plan(corp, store, outbox, kind, f"{i}", state=UnitState.CALLING)
+            kind.findings[f"{i}"] = finding
+
+        async def meanwhile() -> None:
+            for i in range(10):
+                _put(store, f"overtaken {i}", fence=7)
+
+        kind.meanwhile, kind.finding = meanwhile, NotYet("x")
+        expected = TickReport(confirmed=2, parked=2, refused=2, released=2, looked_up=2, swept=10)
+        assert expected == await outbox.tick(30)
+        states = [unit(store, outbox, f"{i}").state for i in range(5)]
+        assert ["confirmed", "parked", "refused", "ready", "uncertain"] == states
+        assert 2 * ["confirmed", "parked", "refused"] == [event.state for event in _told(store, corp)]
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
@@ -355,6 +560,8 @@ def test_lease(on_port: OnPort, store: Store) -> None:
 
         async def meanwhile() -> None:
             assert corp.box.clock.now() + lease == unit(store, outbox, "it").due_at
+            with store.read() as conn:
+                assert outbox._ctx.worker == conn.scalar(select(unit_table.c.worker))
             corp.box.advance(lease - SECOND)
             assert TickReport() == await other.tick(1)
 
@@ -479,7 +686,10 @@ def test_second_or_rival(on_port: OnPort, store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("finding", "after"),
-    [(Unclear("x"), (1, 2, 4, 8, 16)), (Found(), (1, 2, 4, 8, 16)), (MayHaveArrived("x"), range(1, 17))],
+    [
+        *((finding, (1, 2, 4, 8, 16)) for finding in (Unclear("x"), NotYet("x"), Found())),
+        (MayHaveArrived("x"), range(1, 17)),
+    ],
 )
 def test_sweeps(on_port: OnPort, store: Store, finding: Finding | Exception, after: Sequence[int]) -> None:
     """A confirmed unit that was in doubt is looked at again, each time after twice as long; soon where that failed."""
@@ -527,6 +737,7 @@ def test_inspected(
         kind.finding = finding
         seen = await outbox.parked.inspect("it")
         assert (candidates, trouble) == (seen.candidates, seen.trouble)
+        assert _question(outbox, seen.unit) == kind.asked
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 

@@ -19,7 +19,7 @@ from privdom.outbox.verdicts import Done, Item
 from privdom.sandbox import Fault
 from privdom.store import Store
 from privdom.wecom.codes import CreatedContactWay, NewContactWay
-from privdom.wecom.messages import ChatType, Image, Link, MessageCreated, MiniProgram, NewMessage
+from privdom.wecom.messages import ChatType, File, Image, Link, MessageCreated, MiniProgram, NewMessage
 from privdom.wecom.tags import AddTagsRequest
 from privdom.wecom.transfers import TransferItem, TransferRequest, TransferStarted
 from tests.conftest import OnPort
@@ -49,6 +49,7 @@ MESSAGE = NewMessage(text="你好 朋友", sender="Zhang", attachments=[LINK, PR
         ({"attachments": (LINK, attrs.evolve(PROGRAM, page="pages/other"))}, False),
         ({"attachments": (LINK, attrs.evolve(PROGRAM, pic_media_id="n"))}, True),
         ({"attachments": (LINK, Image("m"))}, False),
+        ({"text": None}, False),
         ({"chat_type": ChatType.GROUP, "external_userid": (), "chat_id_list": ("wr1",)}, False),
     ],
 )
@@ -57,6 +58,18 @@ def test_same_message(change: dict[str, Any], same: bool) -> None:
     other = attrs.evolve(MESSAGE, **change)
 
     assert same == (BROADCAST.fingerprint(MESSAGE) == BROADCAST.fingerprint(other))
+
+
+def test_same_media() -> None:
+    """Of media only the kind comes back, of a message without a text nothing."""
+    one, other, file = (
+        BROADCAST.fingerprint(NewMessage(sender="zhang", attachments=[attachment], external_userid=["wm1"]))
+        for attachment in (Image("m"), Image("n"), File("m"))
+    )
+
+    assert one == other
+    assert one != file
+    assert ["single", "zhang", "", "image"] == json.loads(one)
 
 
 def test_lanes() -> None:
@@ -253,6 +266,52 @@ def test_find_cancelled(on_port: OnPort, store: Store) -> None:
 
         found = await _find(corp, port, store, BROADCAST, text_message(corp), make)
         assert Found((_candidate(made[0], corp.customers[:3], certain=False, gone=True),)) == found
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_find_groups(on_port: OnPort, store: Store, marked: bool) -> None:
+    """A message to groups is known by its mark, or by text and sender: to which groups it goes WeCom does not show."""
+    corp = Corp()
+    groups = [corp.box.add_group(owner="zhang") for _ in range(2)]
+    attachments = [LINK] if marked else []
+    message = NewMessage(
+        text="通知", sender="zhang", chat_type=ChatType.GROUP, chat_id_list=groups, attachments=attachments
+    )
+
+    async def scenario(port: Port) -> None:
+        made: list[str] = []
+
+        async def make(wecom: Any, held: Any) -> None:
+            made.append((await wecom.messages.add(BROADCAST.mark(message, held.nonce))).msgid)
+
+        found = await _find(corp, port, store, BROADCAST, message, make)
+        assert Found((_candidate(made[0], [], certain=marked),)) == found
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_find_unseen(on_port: OnPort, store: Store) -> None:
+    """A message of which WeCom shows no recipient at all is there, and nobody was seen in it."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        made: list[str] = []
+
+        async def make(wecom: Any, held: Any) -> None:
+            made.append((await wecom.messages.add(text_message(corp))).msgid)
+            send = port.send
+
+            async def empty(request: Any) -> Any:
+                if request.url.path.endswith("get_groupmsg_send_result"):
+                    return httpx.Response(200, json={"errcode": 0, "errmsg": "ok", "send_list": []})
+                return await send(request)
+
+            port.send = empty  # type: ignore[method-assign]
+
+        found = await _find(corp, port, store, BROADCAST, text_message(corp), make)
+        assert Found((_candidate(made[0], corp.customers[:3], certain=False),)) == found
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 

@@ -187,18 +187,22 @@ DISPATCHING, QUOTA, CONFLICT, UNSENT = api_error(41063), api_error(45009), api_e
 @pytest.mark.parametrize(
     ("harmless", "changes", "expected"),
     [
-        (False, {}, Park),
-        (False, {"policy": Policy.RESEND}, Park),
-        (True, {}, Park),
-        (True, {"policy": Policy.RESEND, "resent": 1}, Release),
-        (True, {"policy": Policy.RESEND, "resent": 2}, Park),
+        (False, {}, Park("x")),
+        (False, {"policy": Policy.RESEND}, Park("x")),
+        (True, {}, Park("x")),
+        (
+            True,
+            {"policy": Policy.RESEND, "resent": 1},
+            Release(timedelta(0), "x; a second one harms nobody: called again"),
+        ),
+        (True, {"policy": Policy.RESEND, "resent": 2}, Park("none of 3 calls was answered; x")),
     ],
 )
-def test_decide_unclear(harmless: bool, changes: dict[str, Any], expected: type[object]) -> None:
+def test_decide_unclear(harmless: bool, changes: dict[str, Any], expected: Verdict) -> None:
     """What cannot be looked up is called again only where that harms nobody, the policy says so, and not for ever."""
     finding = Unclear("x", (_candidate("a", certain=True),), harmless=harmless)
 
-    assert isinstance(decide(finding, attrs.evolve(LOOKUP, **changes)), expected)
+    assert expected == decide(finding, attrs.evolve(LOOKUP, **changes))
 
 
 @pytest.mark.parametrize(

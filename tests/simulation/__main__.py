@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         case "simulation", [count, start]:
             return _report(_one_by_one(range(int(start), int(start) + int(count))))
         case _:
-            parser.error("these numbers do not fit: see --help")
+            return parser.error("these numbers do not fit: see --help")
 
 
 def _first(start: int, count: int) -> int:
@@ -83,7 +83,9 @@ def _report(verdicts: Iterable[Verdict]) -> int:
     for verdict in verdicts:
         done += 1
         counts += verdict.counts
-        counts.update(f"{verdict.plan.weather}: {kind.partition('-')[0]} {state}" for kind, state in verdict.states.items())
+        counts.update(
+            f"{verdict.plan.weather}: {kind.partition('-')[0]} {state}" for kind, state in verdict.states.items()
+        )
         if not verdict.ok:
             bad += 1
             print(worst([verdict]), flush=True)
@@ -102,7 +104,9 @@ def _bugs(count: int, names: list[str]) -> int:
             continue
         catch = first_catch(bug, range(count))
         missed += catch is None
-        print(f"{bug.name:24} {'not caught' if catch is None else f'seed {catch.seed}: {catch.fault[:120]}'}", flush=True)
+        print(
+            f"{bug.name:24} {'not caught' if catch is None else f'seed {catch.seed}: {catch.fault[:120]}'}", flush=True
+        )
     return 1 if missed else 0
 
 

@@ -55,7 +55,8 @@ class Corp:
             # Nobody confirms before the run is over, so that what is sent twice can still be cancelled.
             box.add_staff(staff, confirm_delay="never")
         self.customers = {
-            staff: tuple(box.add_customer(f"wm-{staff}-{i}", staff=[staff]) for i in range(4)) for staff in ("zhang", "li")
+            staff: tuple(box.add_customer(f"wm-{staff}-{i}", staff=[staff]) for i in range(4))
+            for staff in ("zhang", "li")
         }
         self.groups = tuple(box.add_group(f"wr-{i}", owner="li") for i in range(3))
 
@@ -190,7 +191,9 @@ def _moment(corp: Corp, name: str) -> Order:
 
 
 def _remind(corp: Corp, name: str) -> Order:
-    msgid = corp.ask("add_msg_template", text={"content": name}, sender="li", external_userid=list(corp.customers["li"]))["msgid"]
+    msgid = corp.ask(
+        "add_msg_template", text={"content": name}, sender="li", external_userid=list(corp.customers["li"])
+    )["msgid"]
 
     def happened() -> int:
         return len(corp.box._world.state.messages[msgid].reminded)

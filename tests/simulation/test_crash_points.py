@@ -28,7 +28,11 @@ def _crashes(plan: Plan, before: tuple[int, ...] = ()) -> Iterator[Verdict]:
 
 @pytest.mark.parametrize(
     ("kind", "first"),
-    [*((kind, first) for kind in KINDS for first in ("well", "lost_response")), ("link", "lost_request"), ("text", "late")],
+    [
+        *((kind, first) for kind in KINDS for first in ("well", "lost_response")),
+        ("link", "lost_request"),
+        ("text", "late"),
+    ],
 )
 def test_each_point(kind: str, first: Fate) -> None:
     """Whatever transaction or exchange a process has just begun or ended when it dies, each unit happens once."""
