@@ -69,7 +69,7 @@ class Told(type(CONTACT_WAY)):  # type: ignore[misc]
         self.asked = (request, answer.config_id)
         return Done(answer.config_id, None)
 
-    def doubts(self, answer: Any) -> str | None:
+    def doubts(self, unit: Unit, answer: Any) -> str | None:
         self.asked = (answer.config_id,)
         return self.doubt
 
