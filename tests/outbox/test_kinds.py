@@ -40,6 +40,7 @@ from privdom.wecom.retry import Retry
 from tests.conftest import OnPort
 from tests.outbox.corp import (
     BLIND,
+    SETTLE,
     UPDATES,
     Corp,
     HookedPort,
@@ -513,3 +514,38 @@ def test_plan_refused(on_port: OnPort, store: Store, case: str) -> None:
             plan(store, outbox, kind, make(corp), subjects=subjects)
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+class _Ahead:
+    """A port whose clock is fast, as another machine's may be."""
+
+    def __init__(self, port: Port, by: timedelta) -> None:
+        self._port, self._by = port, by
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    def now(self) -> Any:
+        return self._port.now() + self._by
+
+
+@pytest.mark.parametrize("what", UPDATES)
+def test_clocks_apart(on_port: OnPort, store: Store, what: str) -> None:
+    """A worker whose clock is fast lets no newer change go while the lost one may still land."""
+    corp = Corp()
+    kind, make, path = UPDATES[what]
+
+    async def scenario(port: Port) -> None:
+        ahead: Any = _Ahead(port, SETTLE - timedelta(seconds=1))
+        slow, fast = corp.outbox(port, store), corp.outbox(ahead, store)
+        for text in ("一", "二"):
+            plan(store, slow, kind, make(corp, text))
+        corp.box.faults.add(Fault("late_acceptance", path, delay=100))
+        assert 1 == (await slow.tick(1)).unknown
+        for _ in range(40):
+            corp.box.advance(timedelta(seconds=5))
+            await fast.drain()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+    assert "二" == corp.remark(what)

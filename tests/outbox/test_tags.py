@@ -26,7 +26,7 @@ from tests.outbox.corp import SETTLE, Corp, Crash, HookedPort, HookedStore, Poin
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 # Four times the client's ten seconds.
-HORIZON = timedelta(seconds=40) + SETTLE
+HORIZON = timedelta(seconds=40) + 2 * SETTLE
 
 
 class Tagged(Corp):
@@ -470,7 +470,7 @@ def test_killed_while_a_call_is_on_its_way(on_port: OnPort, store: Store) -> Non
         with pytest.raises((Crash, BaseExceptionGroup)):
             await AsyncDesiredTags(corp.wecom(dying), store, OutboxSettings(settle=settle)).push()
         corp.want(store, safe, "x", ("金", False))
-        corp.box.advance(settle)
+        corp.box.advance(2 * settle)
         assert not await safe.push()
         corp.box.advance(timedelta(minutes=10))
         assert PushReport(pushed=1) == await safe.push()
@@ -640,3 +640,33 @@ def test_nothing_gets_through(on_port: OnPort, store: Store) -> None:
         assert PushReport(later=200) == report
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_clocks_apart(on_port: OnPort, store: Store) -> None:
+    """A worker whose clock is fast takes no tag off while the lost call that puts it on may still land."""
+    corp = Tagged()
+
+    class Ahead:
+        def __init__(self, port: Port) -> None:
+            self._port = port
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._port, name)
+
+        def now(self) -> Any:
+            return self._port.now() + SETTLE - timedelta(seconds=1)
+
+    async def scenario(port: Port) -> None:
+        ahead: Any = Ahead(port)
+        slow, fast = corp.tags(port, store), corp.tags(ahead, store)
+        corp.want(store, slow, "x", ("金", True))
+        corp.box.faults.add(Fault("late_acceptance", "mark_tag", delay=99))
+        assert PushReport(later=1) == await slow.push()
+        corp.want(store, slow, "x", ("金", False))
+        for _ in range(40):
+            corp.box.advance(timedelta(seconds=5))
+            await fast.push()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+    assert set() == corp.worn()

@@ -17,13 +17,14 @@ import attrs
 
 from privdom._port import BlockingPort
 from privdom._port import run as run_blocking
-from privdom.outbox import AsyncOutbox, Gate, OutboxSettings, Policy, Unit, UnitState
+from privdom.outbox import AsyncDesiredTags, AsyncOutbox, Gate, OutboxSettings, Policy, Unit, UnitState
 from privdom.store import Store
 from privdom.wecom.client import AsyncWeCom
 from privdom.wecom.quota import MemoryQuotas
 from privdom.wecom.retry import Retry
 from tests.simulation.orders import KINDS, Corp, Order, orders_of
 from tests.simulation.port import SimPort, wait
+from tests.simulation.wishes import Wishes
 from tests.simulation.world import CALL_TIMEOUT, SETTLE, START, WRITE_BUDGET, Chances, World
 
 
@@ -54,6 +55,8 @@ class Plan:
     workers: int = 2
     patience: float = 600.0
     """How many seconds a worker rests at the most."""
+    tags: bool = False
+    """Whether tags are wanted too."""
     sweep_for: float = 100.0
     """For how many seconds a second one is looked for."""
 
@@ -99,6 +102,7 @@ def plan_of(seed: int, weather: Weather | None = None) -> Plan:
         weather=weather,
         chances=chances,
         kinds=kinds,
+        tags=weather is not Weather.SWEEP and rng.random() < 0.3,
         workers=rng.choice([1, 2, 2, 3]),
         patience=rng.choice([60.0, 600.0]),
     )
@@ -148,41 +152,55 @@ class _Run:
         self.world = World(plan.seed, plan.chances, lambda: raw.total_changes, crash_at=crash_at)
         self.corp = Corp(self.world.box)
         self.orders = orders_of(self.corp, plan.kinds)
+        self.wishes = Wishes(self.corp) if plan.tags else None
         self.planned = False
 
-    def outbox(self, port: SimPort | BlockingPort) -> AsyncOutbox:
+    def wecom(self, port: SimPort | BlockingPort) -> AsyncWeCom:
         box = self.world.box
         quotas = MemoryQuotas(monotonic=self.world.seconds)
-        wecom = AsyncWeCom.on(port, box.corp_id, box.secret, quotas=quotas, retry=Retry(attempts=1))
-        return AsyncOutbox(wecom, self.store, _settings(self.plan))
+        return AsyncWeCom.on(port, box.corp_id, box.secret, quotas=quotas, retry=Retry(attempts=1))
+
+    def outbox(self, port: SimPort | BlockingPort) -> AsyncOutbox:
+        return AsyncOutbox(self.wecom(port), self.store, _settings(self.plan))
 
     async def planner(self, port: SimPort) -> None:
         outbox = self.outbox(port)
         for order in self.orders:
             await port.offload(partial(self._plan_one, outbox, order))
+        tags = AsyncDesiredTags(self.wecom(port), self.store, _settings(self.plan))
+        while self.wishes is not None and not self.wishes.all_taken:
+            await wait(self.world.rng.choice([0.1, 40.0]))
+            await port.offload(partial(self._want, tags, self.wishes))
         self.planned = True
 
     def _plan_one(self, outbox: AsyncOutbox, order: Order) -> None:
         with self.store.begin() as conn:
             order.plan(conn, outbox, START)
 
+    def _want(self, tags: AsyncDesiredTags, wishes: Wishes) -> None:
+        with self.store.begin() as conn:
+            wishes.take(conn, tags)
+
     async def worker(self, port: SimPort) -> None:
-        outbox = self.outbox(port)
+        wecom = self.wecom(port)
+        outbox = AsyncOutbox(wecom, self.store, _settings(self.plan))
+        tags = AsyncDesiredTags(wecom, self.store, _settings(self.plan))
         while True:
-            if await outbox.tick():
+            if await outbox.tick() or (self.wishes is not None and await tags.push()):
                 continue
             # Asked before: what is planned while this one looks is not its to leave behind.
             planned = self.planned
-            at = await port.offload(partial(self._next_at, outbox))
+            at = await port.offload(partial(self._next_at, outbox, tags))
             if at is None and planned:
                 return
             rest = 20.0 if at is None else (at - port.now()).total_seconds()
             # Others may plan and fail meanwhile; but who looks every second sees little else.
             await wait(min(max(rest, 0.05), 60.0 if not self.planned else self.plan.patience))
 
-    def _next_at(self, outbox: AsyncOutbox) -> datetime | None:
+    def _next_at(self, outbox: AsyncOutbox, tags: AsyncDesiredTags) -> datetime | None:
         with self.store.read() as conn:
-            return outbox.next_at(conn)
+            moments = [outbox.next_at(conn), tags.next_at(conn)]
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def units(self, outbox: AsyncOutbox) -> dict[str, Unit]:
         with self.store.read() as conn:
@@ -214,6 +232,9 @@ def _simulate(plan: Plan, crash_at: tuple[int, ...]) -> Verdict:
     units = run.units(outbox)
     faults = [] if ended else ["the work did not come to an end"]
     faults += [fault for order in run.orders for fault in _judge(plan, order, units.get(order.name))]
+    # A call that lands later than the model allows may undo a newer one.
+    if run.wishes is not None and ended and plan.weather is not Weather.STORM:
+        faults += run.wishes.faults()
     faults += _resolve(run, outbox) if ended else []
     states = {name: str(unit.state) for name, unit in units.items()}
     return Verdict(plan, tuple(faults), states, world.counts)

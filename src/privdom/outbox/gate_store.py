@@ -112,7 +112,7 @@ def counts(
         .select_from(rows)
         .where(
             ledger.c.corp_id == corp_id,
-            _among(ledger.c.subject, who),
+            ledger.c.subject.in_(who),
             ledger.c.at >= floor,
             ledger.c.reach,
             ledger.c.state.in_([*_REACHED, ItemState.PLANNED]),
@@ -141,10 +141,6 @@ def _counts(bound: Bound, now: datetime, slack: timedelta | None) -> ColumnEleme
     elif bound.spared is not None:
         category = ledger.c.category != bound.spared
     return and_(or_(there, waiting), category)
-
-
-def _among(column: ColumnElement[str], who: Who) -> ColumnElement[bool]:
-    return column.in_(who)
 
 
 def moments(
@@ -192,7 +188,7 @@ def suppressed(conn: Connection, corp_id: str, who: Who, category: str) -> set[s
     query = select(suppression.c.subject).where(
         suppression.c.corp_id == corp_id,
         suppression.c.category.in_([_EVERYBODY, category]),
-        _among(suppression.c.subject, who),
+        suppression.c.subject.in_(who),
     )
     return set(conn.scalars(query))
 

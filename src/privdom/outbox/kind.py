@@ -67,6 +67,8 @@ class Again:
 
     wait: timedelta
     reason: str
+    ordered: bool = False
+    """Whether the first one, landing after what comes next, would undo it: then nothing comes for another settle."""
 
 
 @attrs.frozen

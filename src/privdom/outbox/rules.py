@@ -121,8 +121,9 @@ def decide(finding: Finding, lookup: Lookup) -> Verdict:
             return Release(timedelta(0), f"{reason}; a second one harms nobody: called again")
         case Unclear(reason):
             return Park(reason)
-        case Again(wait, reason):
-            return Release(wait, reason)
+        case Again(wait, reason, ordered):
+            # The deadline was set by the clock of one worker and is read by that of another.
+            return Release(max(wait, lookup.settings.settle) if ordered else wait, reason)
         case Lapsed(reason):
             return Refuse(reason)
         case Found(candidates):

@@ -284,8 +284,8 @@ class AsyncDesiredTags:
 
     @property
     def _horizon(self) -> timedelta:
-        """How long after it was written a call may still land."""
-        return self._settings.longest_call(self._wecom.timeout) + self._settings.settle
+        """How long after it was written a call may still land, by the clock of any worker: theirs may differ by settle."""
+        return self._settings.longest_call(self._wecom.timeout) + 2 * self._settings.settle
 
     async def _write(self, fn: Callable[[Connection], R]) -> R:
         def work() -> R:

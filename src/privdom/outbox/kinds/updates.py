@@ -62,7 +62,7 @@ class _Update(Kind[Q, Nothing]):
         return Done(None, dumps(unstructure(answer)).decode())
 
     async def find(self, wecom: AsyncWeCom, unit: Unit, request: Q, skew: timedelta) -> Finding:
-        return Again(back_off(unit.attempt), "a second one leads to the same state: called again")
+        return Again(back_off(unit.attempt), "a second one leads to the same state: called again", ordered=True)
 
 
 def _nobody(subjects: Sequence[str], what: str) -> None:
