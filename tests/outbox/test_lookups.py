@@ -96,6 +96,14 @@ def test_same_transfer() -> None:
     assert CORP_TAG.fingerprint(tags) != CORP_TAG.fingerprint(AddTagsRequest(["甲", "乙"], group_name="别的"))
 
 
+def test_same_way() -> None:
+    """Contact ways are the same if all that was asked for is."""
+    way = NewContactWay(type=1, user=["zhang"], remark="海报")
+
+    assert CONTACT_WAY.fingerprint(way) == CONTACT_WAY.fingerprint(attrs.evolve(way))
+    assert CONTACT_WAY.fingerprint(way) != CONTACT_WAY.fingerprint(attrs.evolve(way, user=["li"]))
+
+
 def test_answers() -> None:
     """WeCom's answer is kept as it came, its id apart, and whom it left out by name."""
     made = MessageCreated(msgid="m1", fail_list=("wm2",))
