@@ -128,7 +128,7 @@ def test_armed_together(on_port: OnPort, store: Store) -> None:
         ]
         with store.begin() as conn:
             outbox.suppress(conn, people[1:3], reason="asked not to")
-        corp.box.advance_to(NOON + DAY)
+        corp.box.advance_to(NOON + 2 * DAY)
         report = await outbox.tick(4)
         assert (2, 2) == (report.confirmed, report.held)
         held = unit(store, outbox, ids[1])
@@ -136,7 +136,7 @@ def test_armed_together(on_port: OnPort, store: Store) -> None:
         with store.read() as conn:
             (item,) = outbox.items(conn, ids[1] or "")
             workers = conn.scalars(select(unit_table.c.worker).order_by(unit_table.c.seq)).all()
-        assert (ItemState.SUPPRESSED, NOON + DAY) == (item.state, item.at)
+        assert (ItemState.SUPPRESSED, NOON + 2 * DAY) == (item.state, item.at)
         worker = outbox._ctx.worker
         assert [worker, None, None, worker] == workers
 

@@ -96,6 +96,14 @@ def test_same_transfer() -> None:
     assert CORP_TAG.fingerprint(tags) != CORP_TAG.fingerprint(AddTagsRequest(["甲", "乙"], group_name="别的"))
 
 
+def test_same_way() -> None:
+    """Contact ways are the same if all that was asked for is."""
+    way = NewContactWay(type=1, user=["zhang"], remark="海报")
+
+    assert CONTACT_WAY.fingerprint(way) == CONTACT_WAY.fingerprint(attrs.evolve(way))
+    assert CONTACT_WAY.fingerprint(way) != CONTACT_WAY.fingerprint(attrs.evolve(way, user=["li"]))
+
+
 def test_answers() -> None:
     """WeCom's answer is kept as it came, its id apart, and whom it left out by name."""
     made = MessageCreated(msgid="m1", fail_list=("wm2",))
@@ -253,6 +261,19 @@ def test_find_marked(on_port: OnPort, store: Store, marked: bool, gone: bool) ->
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
+def test_find_staffs_own(on_port: OnPort, store: Store) -> None:
+    """What staff send to many by themselves is not the unit's, however like it is."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        async def make(wecom: Any, _: Any) -> None:
+            corp.box.staff_sends("zhang", "你好", corp.customers[:3])
+
+        assert Found() == await _find(corp, port, store, BROADCAST, text_message(corp), make)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
 def test_find_cancelled(on_port: OnPort, store: Store) -> None:
     """A cancelled message without a mark may be the unit's, and nobody has seen it."""
     corp = Corp()
@@ -365,6 +386,30 @@ def test_find_transfer(on_port: OnPort, store: Store) -> None:
         after = await TRANSFER.prepare(corp.wecom(port), request)
         assert dict.fromkeys(corp.customers[:2], 1) == json.loads(after)
         assert Found() == await find(nothing, after, "3")
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_find_second_transfer(on_port: OnPort, store: Store) -> None:
+    """A customer who was handed over before is found by one record more."""
+    corp = Corp()
+    customer = corp.customers[0]
+    records = [{"external_userid": customer, "status": status, "takeover_time": status} for status in (3, 2)]
+
+    async def scenario(port: Port) -> None:
+        outbox, wecom = corp.outbox(port, store), corp.wecom(port)
+        request = transfer(corp, 1)
+        planned = unit(store, outbox, plan(store, outbox, TRANSFER, request).unit_id)
+        await wecom.token()
+
+        async def twice(_: Any) -> Any:
+            return httpx.Response(200, json={"errcode": 0, "errmsg": "ok", "customer": records, "next_cursor": ""})
+
+        port.send = twice  # type: ignore[method-assign]
+        for before, found in ((1, True), (2, False)):
+            held = attrs.evolve(planned, prepared=json.dumps({customer: before}))
+            expected = Found((Candidate(Done(None, None), certain=True),) if found else ())
+            assert expected == await TRANSFER.find(wecom, held, request, SKEW)
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
