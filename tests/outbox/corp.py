@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -33,6 +33,7 @@ from privdom.outbox import (
     Subject,
     TickReport,
     Unit,
+    UnitState,
 )
 from privdom.sandbox import Rules, Sandbox
 from privdom.sandbox.fields import Fields
@@ -50,10 +51,12 @@ from privdom.wecom.quota import MemoryQuotas
 from privdom.wecom.retry import Retry
 from privdom.wecom.tags import AddTagsRequest
 from privdom.wecom.transfers import TransferRequest
+from privdom.wecom.wire import dumps, unstructure
 
 
 SETTLE = timedelta(seconds=60)
 FREE = Gate(cap=None)
+NOON = datetime(2026, 8, 3, 4, tzinfo=UTC)
 
 
 class Crash(BaseException):
@@ -125,6 +128,37 @@ def plan(store: Store, outbox: AsyncOutbox, kind: Kind[Any, Any], request: Any, 
     options.setdefault("subjects", [Subject(name, "hello") for name in names_of(request)])
     with store.begin() as conn:
         return outbox.plan(conn, kind, request, **options)
+
+
+def bare_unit(kind: Kind[Any, Any], request: Any, **values: Any) -> Unit:
+    """A unit that stands in no database, for what only a kind decides."""
+    same = {
+        "id": "u1",
+        "corp_id": "ww1",
+        "kind": kind.name,
+        "owner": "test",
+        "category": "",
+        "lane": kind.lane(request) or "u1",
+        "state": UnitState.CALLING,
+        "policy": Policy.PARK,
+        "request": dumps(unstructure(request)).decode(),
+        "fingerprint": kind.fingerprint(request),
+        "nonce": "NONCE",
+        "attempt": 1,
+        "fence": 0,
+        "created_at": NOON,
+        "due_at": None,
+        "armed_at": NOON,
+        "absent_seen": None,
+        "lookups": 0,
+        "suspect": False,
+        "prepared": None,
+        "remote_id": None,
+        "answer": None,
+        "reason": None,
+        "settled_at": None,
+    }
+    return Unit(**same | values)
 
 
 def unit(store: Store, outbox: AsyncOutbox, unit_id: str | None) -> Unit:

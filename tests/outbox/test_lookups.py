@@ -23,7 +23,7 @@ from privdom.wecom.messages import ChatType, File, Image, Link, MessageCreated, 
 from privdom.wecom.tags import AddTagsRequest
 from privdom.wecom.transfers import TransferItem, TransferRequest, TransferStarted
 from tests.conftest import OnPort
-from tests.outbox.corp import Corp, link_message, plan, text_message, transfer, unit
+from tests.outbox.corp import Corp, bare_unit, link_message, plan, text_message, transfer, unit
 
 
 LINK = Link(title="新品", url="https://shop.example/new?from=wecom#top")
@@ -132,7 +132,8 @@ def test_answers() -> None:
 @pytest.mark.parametrize(("errcode", "doubts"), [(0, False), (40096, False), (40100, True), (40129, True)])
 def test_runs_already(errcode: int, doubts: bool) -> None:
     """That a transfer runs already may be the doing of an earlier call."""
-    said = TRANSFER.doubts(TransferStarted((TransferItem("wm1", 0), TransferItem("wm2", errcode))))
+    unit_ = bare_unit(TRANSFER, TransferRequest("zhang", "li", ["wm1", "wm2"]))
+    said = TRANSFER.doubts(unit_, TransferStarted((TransferItem("wm1", 0), TransferItem("wm2", errcode))))
 
     assert (
         "a transfer of some customers runs already, perhaps by an earlier call: looked up" if doubts else None
