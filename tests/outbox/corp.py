@@ -130,7 +130,7 @@ def plan(store: Store, outbox: AsyncOutbox, kind: Kind[Any, Any], request: Any, 
         return outbox.plan(conn, kind, request, **options)
 
 
-def bare_unit(kind: Kind[Any, Any], request: Any, **values: Any) -> Unit:
+def bare_unit(kind: Kind[Any, Any], request: Any, /, **values: Any) -> Unit:
     """A unit that stands in no database, for what only a kind decides."""
     same = {
         "id": "u1",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from privdom._port import Port
 from privdom.errors import UsageError
 from privdom.outbox import BROADCAST, FrequencyRule, Gate, QuietHours, ReachCap, Subject
-from privdom.outbox.gate import CHINA, Bound, decide
+from privdom.outbox.gate import CHINA, Bound, Decision, decide
 from privdom.outbox.kinds import KINDS
 from privdom.store import Store
 from privdom.wecom.messages import NewMessage
@@ -121,6 +121,111 @@ def test_bounds() -> None:
     assert [(28, everything), (0, [False, True, True]), (9, everything)] == counted("marketing")
     assert (0, [False, True, False]) in counted("survey")
     assert "7 days" in gate.bounds(at, "service")[1].rule
+
+
+TUESDAY = datetime(2026, 2, 10, 12, tzinfo=UTC)
+
+
+def test_exact_bounds() -> None:
+    """Each limit has its window: the cap and its reserve in WeCom's zone, rules in the gate's, spans by the message."""
+    rules = [FrequencyRule(2), FrequencyRule(3, timedelta(days=7), "survey"), FrequencyRule(4, "day", "news")]
+    gate = Gate(rules=rules, reserve=5, zone=UTC)
+    start, end = datetime(2026, 1, 31, 16, tzinfo=UTC), datetime(2026, 2, 28, 16, tzinfo=UTC)
+    week = datetime(2026, 2, 9, tzinfo=UTC)
+    moment = timedelta(microseconds=1)
+    a_week = timedelta(days=7)
+
+    assert (
+        Bound("the reach cap of 28 a month", start, end, 28, end),
+        Bound("the reserve of 5 for service", start, end, 23, end, spared="service"),
+        Bound("the rule 2 a week of all categories", week, week + a_week, 2, week + a_week),
+        Bound(
+            "the rule 3 in 7 days, 0:00:00 of survey",
+            TUESDAY - a_week + moment,
+            TUESDAY + moment,
+            3,
+            TUESDAY + a_week,
+            only="survey",
+        ),
+    ) == gate.bounds(TUESDAY.astimezone(CHINA), "survey")
+    assert "the rule 4 a day of news" == gate.bounds(TUESDAY, "news")[-1].rule
+    assert (UTC, UTC) == (gate.bounds(TUESDAY.astimezone(CHINA), "survey")[-1].start.tzinfo, week.tzinfo)
+
+
+def test_no_room_for_others() -> None:
+    """A reserve as large as the cap leaves nothing to others, and a larger one not less; without one there is none."""
+    assert [(7, None), (0, "service")] == [
+        (b.limit, b.spared) for b in Gate(cap=ReachCap("week"), reserve=9).bounds(TUESDAY, "a")
+    ]
+    assert [(7, None)] == [(b.limit, b.spared) for b in Gate(cap=ReachCap("week")).bounds(TUESDAY, "a")]
+    assert [1, 0] == [b.limit for b in Gate(cap=ReachCap("day"), reserve=1).bounds(TUESDAY, "a")]
+
+
+@pytest.mark.parametrize(
+    ("per", "day", "first", "last"),
+    [
+        ("day", 10, "2026-02-10", "2026-02-11"),
+        ("week", 9, "2026-02-09", "2026-02-16"),
+        ("week", 15, "2026-02-09", "2026-02-16"),
+        ("month", 1, "2026-02-01", "2026-03-01"),
+        ("month", 28, "2026-02-01", "2026-03-01"),
+    ],
+)
+def test_exact_window(per: str, day: int, first: str, last: str) -> None:
+    """Days, weeks from Monday and months begin at midnight of WeCom's zone, and are told in UTC."""
+    expected = tuple(datetime.fromisoformat(f"{date}T00:00+08:00") for date in (first, last))
+    for hour in (0, 23):
+        window = ReachCap(per).window(datetime(2026, 2, day, hour, 59, tzinfo=CHINA))  # type: ignore[arg-type]
+        assert expected == window
+        assert (UTC, UTC) == (window[0].tzinfo, window[1].tzinfo)
+
+
+def test_limits_by_wecoms_month() -> None:
+    """How many days a month has is asked of WeCom's zone."""
+    assert 31 == ReachCap().limit_at(datetime(2026, 2, 28, 16, tzinfo=UTC))
+    assert 28 == ReachCap().limit_at(datetime(2026, 2, 28, 15, 59, tzinfo=UTC))
+
+
+def test_gate_of_nothing() -> None:
+    """A gate has WeCom's cap by itself, in its zone, and no quiet hours; limits of nothing are allowed."""
+    gate = Gate()
+
+    assert (ReachCap(), None, CHINA, (), 0) == (gate.cap, gate.quiet, gate.zone, gate.rules, gate.reserve)
+    assert TUESDAY == gate.open_at(TUESDAY)
+    assert () == Gate(cap=None).bounds(TUESDAY, "a")
+    assert 0 == FrequencyRule(0).limit
+    assert timedelta(microseconds=1) == FrequencyRule(1, timedelta(microseconds=1)).per
+
+
+def test_quiet_hours_of_one_day() -> None:
+    """Hours within one day hold what falls into them until their end that day; the moment keeps its zone."""
+    gate = Gate(quiet=QuietHours(time(8), time(22)), zone=UTC)
+    held = gate.open_at(TUESDAY.astimezone(CHINA))
+
+    assert (TUESDAY.replace(hour=22), CHINA) == (held, held.tzinfo)
+    assert TUESDAY.replace(hour=22) == gate.open_at(TUESDAY.replace(hour=8))
+    assert TUESDAY.replace(hour=7, minute=59) == gate.open_at(TUESDAY.replace(hour=7, minute=59))
+
+
+def test_clocks_set_back_in_quiet_hours() -> None:
+    """Where clocks are set back and the end comes twice, the one on the same side of the change counts."""
+    zone = ZoneInfo("America/New_York")
+    gate = Gate(quiet=QuietHours(time(1), time(1, 30)), zone=zone)
+    first, second = (datetime(2026, 11, 1, 1, 10, fold=fold, tzinfo=zone) for fold in (0, 1))
+
+    assert datetime(2026, 11, 1, 5, 30, tzinfo=UTC) == gate.open_at(first.astimezone(UTC))
+    assert datetime(2026, 11, 1, 6, 30, tzinfo=UTC) == gate.open_at(second.astimezone(UTC))
+
+
+def test_decided_by_any_bound() -> None:
+    """One limit that is reached is enough, and who had nothing is held back by a limit of nothing only."""
+    one, two = (Bound("x", TUESDAY, TUESDAY, limit, TUESDAY) for limit in (1, 2))
+    nobody = Bound("x", TUESDAY, TUESDAY, 0, TUESDAY)
+    used = {"a": (0, 1), "b": (1, 0), "c": (0, 2), "e": (1, 2)}
+
+    decision = decide(["e", "d", "c", "b", "a"], used=used, bounds=[one, two], suppressed={"e"})
+    assert Decision(allowed=("d", "a"), capped=("c", "b"), suppressed=("e",)) == decision
+    assert Decision((), ("d",), ()) == decide(["d"], used={}, bounds=[nobody], suppressed=set())
 
 
 def test_no_distinction() -> None:

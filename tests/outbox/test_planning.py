@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
@@ -23,17 +24,19 @@ from privdom.outbox import (
     AsyncOutbox,
     GateReport,
     Kind,
+    Policy,
     Subject,
     UnitState,
 )
-from privdom.outbox.tables import suppression
+from privdom.outbox.staff_sends import STEP
+from privdom.outbox.tables import ledger, suppression
 from privdom.outbox.tables import unit as outbox_unit
 from privdom.store import Store
 from privdom.wecom.codes import NewContactWay
 from privdom.wecom.messages import ChatType, Link, MiniProgram, NewMessage, WelcomeRequest
 from privdom.wecom.tags import AddTagsRequest
 from tests.conftest import OnPort
-from tests.outbox.corp import Corp, items, link_message, plan, run_out, text_message, transfer, unit
+from tests.outbox.corp import Corp, bare_unit, items, link_message, plan, run_out, text_message, transfer, unit
 
 
 @pytest.fixture
@@ -258,3 +261,183 @@ def test_not_before(corp: Corp, store: Store, on_port: OnPort) -> None:
         return report
 
     assert later == on_port(scenario, transport=corp.box.transport, clock=corp.box.clock).due_at
+
+
+# What is stored.
+
+
+def test_row(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """A unit begins unarmed, untried and due at once, with its policy and a mark of its own."""
+    now = corp.box.clock.now()
+    way = NewContactWay(type=1, user=["zhang"])
+    report = plan(store, outbox, CONTACT_WAY, way, unit_id="u1", owner="sop", category="news", policy=Policy.RESEND)
+
+    held, ours = unit(store, outbox, "u1"), f"{corp.box.corp_id}/u1"
+    nonce = hashlib.sha256(ours.encode()).hexdigest()[:10]
+    words = f"contact_way/{CONTACT_WAY.fingerprint(way)}"
+    assert GateReport("u1", due_at=now) == report
+    assert json.loads(held.request)["remark"] == f"#{nonce}"
+    assert (
+        bare_unit(
+            CONTACT_WAY,
+            way,
+            corp_id=corp.box.corp_id,
+            owner="sop",
+            state=UnitState.READY,
+            policy=Policy.RESEND,
+            request=held.request,
+            fingerprint=hashlib.sha256(words.encode()).hexdigest(),
+            nonce=nonce,
+            attempt=0,
+            created_at=now,
+            due_at=now,
+            armed_at=None,
+        )
+        == held
+    )
+
+
+def test_ledger_rows(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """A row says of whom, for what, when and whether it counts: a message in its category, a transfer in none."""
+    now = corp.box.clock.now()
+    later = now + timedelta(days=1)
+    sent = plan(store, outbox, BROADCAST, text_message(corp, count=2), category="news", not_before=later)
+    moved = plan(
+        store, outbox, TRANSFER, transfer(corp, 1), subjects=[(corp.customers[0], "wave", "1")], category="news"
+    )
+    with store.read() as conn:
+        columns = [c for c in ledger.c if c.name != "corp_id"]
+        rows = [tuple(row) for row in conn.execute(select(*columns).order_by(ledger.c.step, ledger.c.subject))]
+        categories = {u.kind: (u.category, u.lane) for u in outbox.units(conn)}
+        assert {corp.box.corp_id} == set(conn.scalars(select(ledger.c.corp_id)))
+
+    assert [
+        *(("hello", c, "", sent.unit_id, "planned", None, True, "news", later) for c in sorted(corp.customers[:2])),
+        ("wave", corp.customers[0], "1", moved.unit_id, "planned", None, False, "", now),
+    ] == rows
+    assert {"broadcast": ("news", "message:zhang"), "transfer": ("", "transfer:zhang:li")} == categories
+
+
+@pytest.mark.parametrize(
+    ("field", "longest"),
+    [
+        ("unit_id", 64),
+        ("owner", 64),
+        ("category", 32),
+        ("lane", 255),
+        ("subject", 64),
+        ("step", 128),
+        ("occurrence", 64),
+    ],
+)
+def test_longest_keys(corp: Corp, store: Store, outbox: AsyncOutbox, field: str, longest: int) -> None:
+    """What would not fit into its column is refused by name, on every database; what just fits is planned."""
+    short = {"subject": "wm", "step": "s", "occurrence": "o"}
+
+    def planned(text: str) -> GateReport:
+        subjects: list[tuple[str, str, str]] = []
+        options: dict[str, Any] = {}
+        request: Any = WelcomeRequest("code", "hi")
+        kind: Kind[Any, Any] = WELCOME
+        if field in short:
+            subjects = [Subject(**(short | {field: text}))]
+        elif field == "lane":
+            request, kind, options = NewContactWay(type=1, user=["zhang"]), CONTACT_WAY, {"lane": text}
+        else:
+            options = {field: text}
+        return plan(store, outbox, kind, request, subjects=subjects, **options)
+
+    with pytest.raises(UsageError, match=f"{field}.* has {longest + 1} characters, and at most {longest} fit"):
+        planned("x" * (longest + 1))
+    assert planned("x" * longest).unit_id is not None
+
+
+def test_longest_of_several(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """Of several subjects the longest counts, wherever it stands."""
+    rows = [Subject(c, "s" * n) for c, n in zip(corp.customers[:3], (1, 129, 2), strict=True)]
+
+    with pytest.raises(UsageError, match="the step of a subject has 129 characters"):
+        plan(store, outbox, BROADCAST, text_message(corp), subjects=rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"unit_id": ""}, "unit_id is empty"),
+        ({"category": ""}, "the category is empty"),
+        ({"not_before": datetime(2026, 8, 3)}, "must be aware"),  # noqa: DTZ001
+        ({"lane": "mine"}, "takes the lane 'message:zhang': leave lane= out"),
+    ],
+)
+def test_mistakes(corp: Corp, store: Store, outbox: AsyncOutbox, options: dict[str, Any], message: str) -> None:
+    """What means nothing is refused, and nothing is stored."""
+    with pytest.raises(UsageError, match=message):
+        plan(store, outbox, BROADCAST, text_message(corp), **options)
+    with store.read() as conn:
+        assert () == outbox.units(conn)
+        assert [] == list(conn.execute(select(ledger)))
+
+
+def test_step_of_staff(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """The step of what staff send on their own is not for plans, be it of one subject only."""
+    rows = [Subject(c, step) for c, step in zip(corp.customers[:3], ("a", STEP, "b"), strict=True)]
+
+    with pytest.raises(UsageError, match="call yours otherwise"):
+        plan(store, outbox, BROADCAST, text_message(corp), subjects=rows)
+
+
+def test_named_lane(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """A lane may be named where the kind leaves it open, and where it is the kind's own; else it is the unit's."""
+    way = NewContactWay(type=1, user=["zhang"])
+    lanes = [
+        unit(store, outbox, plan(store, outbox, kind, request, **options).unit_id).lane
+        for kind, request, options in (
+            (CONTACT_WAY, way, {"lane": "mine"}),
+            (BROADCAST, text_message(corp), {"lane": "message:zhang"}),
+            (CONTACT_WAY, way, {"unit_id": "u1"}),
+        )
+    ]
+
+    assert ["mine", "message:zhang", "u1"] == lanes
+
+
+def test_own_id_again(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """Planned again under an id of the caller's, all subjects are there already; another corp's id is refused."""
+    rows = tuple(Subject(c, "hello") for c in corp.customers[:3])
+    first = plan(store, outbox, BROADCAST, text_message(corp), unit_id="u1")
+    stranger = Corp(1)
+    theirs = stranger.outbox(BlockingPort(transport=stranger.box.transport, clock=stranger.box.clock), store)
+
+    assert rows == first.planned
+    assert GateReport("u1", already=rows) == plan(store, outbox, BROADCAST, text_message(corp), unit_id="u1")
+    with pytest.raises(UsageError, match="another corp of this database has a unit 'u1'"):
+        plan(store, theirs, BROADCAST, text_message(corp), unit_id="u1")
+
+
+def test_due(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """What is not to be called before a moment that is past is due now."""
+    now = corp.box.clock.now()
+
+    assert now == plan(store, outbox, BROADCAST, text_message(corp), not_before=now - timedelta(hours=1)).due_at
+
+
+def test_who_is_left(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """A report names each subject once, in the order given, and what is held back has a row without a unit."""
+    first = plan(store, outbox, BROADCAST, text_message(corp, count=1))
+    with store.begin() as conn:
+        outbox.suppress(conn, [corp.customers[2]], reason="asked not to")
+    rows = [Subject(c, "hello") for c in reversed(corp.customers[:4])]
+    report = plan(store, outbox, BROADCAST, text_message(corp, count=4), subjects=rows)
+
+    assert (rows[0], rows[2]) == report.planned
+    assert ((rows[1],), (rows[3],), ()) == (report.suppressed, report.already, report.capped)
+    request = json.loads(unit(store, outbox, report.unit_id).request)
+    assert {corp.customers[1], corp.customers[3]} == set(request["external_userid"])
+    with store.read() as conn:
+        of = {row.subject: row.unit_id for row in conn.execute(select(ledger))}
+    assert {
+        corp.customers[0]: first.unit_id,
+        corp.customers[1]: report.unit_id,
+        corp.customers[2]: None,
+        corp.customers[3]: report.unit_id,
+    } == of
