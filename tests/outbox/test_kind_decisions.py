@@ -39,7 +39,7 @@ from privdom.wecom.join_ways import CreatedJoinWay, JoinWayUpdate, NewJoinWay
 from privdom.wecom.messages import RemindRequest, WelcomeRequest
 from privdom.wecom.moments import MomentJob, NewMoment
 from privdom.wecom.tags import AddedTags, AddTagsRequest, Tag, TagGroup
-from tests.outbox.corp import NOON, Corp, bare_unit
+from tests.outbox.corp import NOON, Corp, HookedPort, Points, bare_unit
 
 
 WAY = NewJoinWay(chat_id_list=["wr1"], remark="海报")
@@ -458,3 +458,37 @@ def test_what_most_share() -> None:
     assert REMIND.judge(LOST, bare_unit(REMIND, request), NOON) is None
     assert Done("x", None) == run(REMIND.known(wecom, "x"))
     assert run(REMIND.undo(wecom, "x")) is False
+
+
+class _Listed(HookedPort):
+    """A port that keeps what the lists of moments were asked."""
+
+    def __init__(self, port: Any) -> None:
+        super().__init__(port, Points())
+        self.asked: list[tuple[int, int, int | None]] = []
+
+    async def send(self, request: Any) -> Any:
+        if request.url.path.endswith("get_moment_list"):
+            body = json.loads(request.content)
+            self.asked.append((body["start_time"], body["end_time"], body.get("filter_type")))
+        return await self._port.send(request)
+
+
+def test_where_moments_are_sought() -> None:
+    """The list is asked for all the time since the call, further by the clocks' difference, without a gap of a second."""
+    corp = Corp()
+    began = corp.box.clock.now()
+    corp.box.advance(timedelta(days=40))
+    port: Any = _Listed(BlockingPort(transport=corp.box.transport, clock=corp.box.clock))
+    unit = bare_unit(MOMENT, NewMoment("新品"), armed_at=began)
+
+    run(MOMENT.find(corp.wecom(port), unit, NewMoment("新品"), timedelta(seconds=60)))
+
+    first, last = int(began.timestamp()) - 60, int(corp.box.clock.now().timestamp()) + 60
+    between = first + 29 * 24 * 3600
+    assert [(first - 1, between, 0), (between - 1, last, 0)] == port.asked
+
+
+def test_groups_left() -> None:
+    """Of a transfer of groups those remain that were not planned before, and the new owner stays."""
+    assert TransferGroupsRequest(["wr2"], "Li") == GROUP_TRANSFER.narrow(GROUPS, {"wr2", "wr3"})
