@@ -492,3 +492,18 @@ def test_where_moments_are_sought() -> None:
 def test_groups_left() -> None:
     """Of a transfer of groups those remain that were not planned before, and the new owner stays."""
     assert TransferGroupsRequest(["wr2"], "Li") == GROUP_TRANSFER.narrow(GROUPS, {"wr2", "wr3"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (CONTACT_WAY_UPDATE, "a change of a contact way concerns no customer: leave subjects= out"),
+        (JOIN_WAY_UPDATE, "a change of a join way concerns no customer: leave subjects= out"),
+        (CORP_TAG, "making tags concerns no customer: leave subjects= out"),
+        (MOMENT, "a moment is aimed at staff and tags, never at customers by name: leave subjects= out, and give a"),
+    ],
+)
+def test_nobody_to_name(kind: Kind[Any, Any], said: str) -> None:
+    """What concerns no customer says so, and what to do instead."""
+    with pytest.raises(UsageError, match=f"^{said}.* unit_id to plan it only once$"):
+        kind.check(EACH[kind.name][1], ["wm1"])
