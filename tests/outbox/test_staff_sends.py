@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from sqlalchemy import select
+
 from privdom._port import BlockingPort, Port, run
 from privdom.errors import QuotaExceeded, UsageError
 from privdom.outbox import BROADCAST, SERVICE, AsyncOutbox, FrequencyRule, Gate, ReachCap, Subject
 from privdom.outbox.gate import CHINA
+from privdom.outbox.staff_sends import _earliest, _read_to, _remember, _slices, _store
+from privdom.outbox.tables import ledger
 from privdom.sandbox import Fault, acts, sending
 from privdom.store import Store
+from privdom.wecom.messages import ChatType, MessageRecord, SendResult, SendStatus
 from tests.conftest import OnPort
 from tests.outbox.corp import Corp, plan, text_message
 
@@ -173,3 +180,87 @@ def test_long_msgid(corp: Corp, store: Store) -> None:
 
     assert 2 == run(outbox.learn_staff_sends()).learnt
     assert 0 == run(outbox.learn_staff_sends()).learnt
+
+
+# Piece by piece.
+
+
+def test_slices() -> None:
+    """Time is read in days, each a second further back, so that none falls between two."""
+    day, second = timedelta(days=1), timedelta(seconds=1)
+
+    assert [] == list(_slices(NOON, NOON))
+    assert [
+        (NOON - second, NOON + day),
+        (NOON + day - second, NOON + 2 * day),
+        (NOON + 2 * day - second, NOON + 2 * day + second),
+    ] == list(_slices(NOON, NOON + 2 * day + second))
+
+
+@pytest.mark.parametrize(
+    ("gate", "days"),
+    [
+        (Gate(cap=None), 0),
+        (Gate(cap=ReachCap("day")), 0.5),
+        (Gate(), 19.5),
+        (Gate(cap=None, rules=[FrequencyRule(1, timedelta(days=45))]), 45),
+        (Gate(rules=[FrequencyRule(1, timedelta(days=45), "survey")]), 19.5),
+        (Gate(cap=None, rules=[FrequencyRule(1, timedelta(days=45), "survey"), FrequencyRule(1, "day")]), 0.5),
+        (Gate(cap=ReachCap("week"), reserve=2), 4.5),
+    ],
+)
+def test_how_far_back(corp: Corp, store: Store, gate: Gate, days: float) -> None:
+    """It reads the longest window of the limits that count what staff send, and nothing where none does."""
+    since = _earliest(at_once(corp, store, gate)._ctx, NOON)
+
+    assert timedelta(days=days) - (NOON - since) in {timedelta(0), timedelta(microseconds=1)}
+
+
+def _rows(store: Store) -> list[tuple[Any, ...]]:
+    with store.read() as conn:
+        return [tuple(row) for row in conn.execute(select(ledger).order_by(ledger.c.subject))]
+
+
+def test_rows(store: Store) -> None:
+    """Whom a message reached has a row, without a unit or a category, at the moment it was sent as far as that is told."""
+    sent, made = NOON - timedelta(hours=1), NOON - timedelta(hours=2)
+    results = [
+        SendResult("zhang", SendStatus.SENT, external_userid="wm2", send_time=sent),
+        SendResult("zhang", SendStatus.SENT, external_userid="wm1"),
+        SendResult("zhang", SendStatus.SENT, chat_id="wr1", send_time=sent),
+        SendResult("zhang", SendStatus.OVER_LIMIT, external_userid="wm3"),
+        SendResult("zhang", SendStatus.NOT_SENT, external_userid="wm4"),
+    ]
+    with store.begin() as conn:
+        found = [_store(conn, "ww1", MessageRecord("m1", create_time=made), results, NOON) for _ in range(2)]
+
+    def row(subject: str, at: datetime, occurrence: str = "m1") -> tuple[Any, ...]:
+        return ("ww1", "@staff", subject, occurrence, None, "sent", None, True, "", at)
+
+    assert [3, 0] == found
+    assert [row("wm1", made), row("wm2", sent), row("wr1", sent)] == _rows(store)
+
+
+@pytest.mark.parametrize("chars", [64, 65])
+def test_occurrences(store: Store, chars: int) -> None:
+    """A message is known by its id, or by the hash of one that would not fit; one without a moment counts from now."""
+    msgid = "m" * chars
+    with store.begin() as conn:
+        _store(conn, "ww1", MessageRecord(msgid), [SendResult("z", SendStatus.SENT, external_userid="wm1")], NOON)
+
+    ((_, _, _, occurrence, *_, at),) = _rows(store)
+    assert (msgid if chars == 64 else hashlib.sha256(msgid.encode()).hexdigest(), NOON) == (occurrence, at)
+
+
+def test_how_far_it_read(store: Store) -> None:
+    """How far it read is kept for each corp and kind of chat."""
+    later = NOON + timedelta(days=1)
+    with store.begin() as conn:
+        _remember(conn, "ww1", ChatType.SINGLE, later)
+        _remember(conn, "ww1", ChatType.SINGLE, NOON)
+        _remember(conn, "ww1", ChatType.GROUP, later)
+
+        assert [NOON, later, None] == [
+            _read_to(conn, *key)
+            for key in (("ww1", ChatType.SINGLE), ("ww1", ChatType.GROUP), ("ww2", ChatType.SINGLE))
+        ]
