@@ -22,6 +22,8 @@ from privdom.outbox import (
     TRANSFER,
     WELCOME,
     AsyncOutbox,
+    FrequencyRule,
+    Gate,
     GateReport,
     Kind,
     Policy,
@@ -442,3 +444,22 @@ def test_who_is_left(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
         corp.customers[2]: None,
         corp.customers[3]: report.unit_id,
     } == of
+
+
+def test_by_category(corp: Corp, store: Store) -> None:
+    """A message passes the rules and the list of its own category; a call that reaches nobody passes no gate."""
+    port = BlockingPort(transport=corp.box.transport, clock=corp.box.clock)
+    outbox = corp.outbox(port, store, gate=Gate(cap=None, rules=[FrequencyRule(0, "day", "survey")]))
+    with store.begin() as conn:
+        outbox.suppress(conn, corp.customers[:1], reason="no news", category="news")
+        outbox.suppress(conn, corp.customers[1:2], reason="nothing at all")
+
+    def planned(kind: Kind[Any, Any], request: Any, category: str) -> list[str]:
+        rows = [Subject(c, kind.name, category) for c in corp.customers[:3]]
+        report = plan(store, outbox, kind, request, subjects=rows, category=category)
+        return [s.subject for s in report.planned]
+
+    assert [] == planned(BROADCAST, text_message(corp), "survey")
+    assert corp.customers[2:3] == planned(BROADCAST, text_message(corp), "news")
+    assert [corp.customers[0], corp.customers[2]] == planned(BROADCAST, text_message(corp), "offers")
+    assert corp.customers[:3] == planned(TRANSFER, transfer(corp), "survey")
