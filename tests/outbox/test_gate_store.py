@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -81,6 +82,28 @@ def _counts(conn: Connection, *bounds: Bound, who: list[str] | None = None, **op
     return gate_store.counts(conn, "ww1", who or ["wm1"], bounds or [_bound()], **options)
 
 
+class _Conn:
+    """A connection that keeps what it is told."""
+
+    def __init__(self, name: str) -> None:
+        self.dialect = SimpleNamespace(name=name)
+        self.told: list[tuple[str, Any]] = []
+
+    def execute(self, statement: Any, values: Any) -> None:
+        self.told.append((str(statement), values))
+
+
+def test_lock() -> None:
+    """Nobody else of a corp passes the gate meanwhile: PostgreSQL is told so by a key of the corp, SQLite needs nothing."""
+    postgres, lite = _Conn("postgresql"), _Conn("sqlite")
+    for conn in (postgres, lite):
+        gate_store.lock(conn, "ww1")  # type: ignore[arg-type]
+
+    said = "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"
+    assert [(said, {"key": "privdom outbox gate ww1"})] == postgres.told
+    assert [] == lite.told
+
+
 @pytest.mark.parametrize("state", ItemState)
 def test_states_that_count(store: Store, state: ItemState) -> None:
     """What is planned counts, and what is or may be at WeCom; what it refused or the gate held back does not."""
@@ -143,6 +166,7 @@ def test_before_a_call(store: Store, state: UnitState, suspect: bool, counts: in
     slack = timedelta(minutes=3)
     with store.begin() as conn:
         _unit(conn, "u1", state, suspect=suspect)
+        _unit(conn, "another", UnitState.CALLING)
         _row(conn, "wm1", END + DAY, ItemState.PLANNED)
         _row(conn, "wm2", START - LATE - slack, ItemState.PLANNED)
         _row(conn, "wm3", START - LATE - slack - MOMENT, ItemState.PLANNED)
@@ -207,6 +231,7 @@ def test_held_back(store: Store, limit: int | None, slack: timedelta | None, exp
         _row(conn, "wm4", state=ItemState.CAPPED)
         for i in (1, 4, 5):
             _row(conn, f"wm{i}", unit_id="u2", occurrence="2")
+        _row(conn, "wm5", state=ItemState.PLANNED, unit_id="u2", occurrence="3")
         gate_store.suppress(conn, "ww1", ["wm3", "wm5"], "asked not to", NOW, None)
         bounds = [] if limit is None else [_bound(limit)]
 
