@@ -22,7 +22,7 @@ from privdom.outbox import (
     Touch,
 )
 from privdom.outbox.gate import CHINA
-from privdom.store import Store
+from privdom.store import Store, sql
 from privdom.wecom.messages import NewMessage
 from tests.outbox.corp import Corp, plan, text_message
 
@@ -166,3 +166,34 @@ class TestForecast:
             assert 0 == outbox_of(corp, store, Gate()).forecast(conn, corp.customers, []).asked
             free = outbox_of(corp, store, Gate(cap=None)).forecast(conn, corp.customers, [Touch(NOON)])
         assert 10 == free.possible
+
+    def test_order_of_time(self, corp: Corp, store: Store) -> None:
+        """Of two touches of which one takes the place of the other, the earlier one goes out, wherever it stands."""
+        outbox = outbox_of(corp, store, Gate(cap=ReachCap("day", 1)))
+        with store.read() as conn:
+            forecast = outbox.forecast(conn, corp.customers[:1], [Touch(NOON + timedelta(hours=h)) for h in (2, 1, 3)])
+
+        assert [0, 1, 0] == [t.possible for t in forecast.touches]
+        assert {corp.customers[0]: 2} == forecast.short
+
+    def test_category(self, corp: Corp, store: Store) -> None:
+        """Who opted out of one category could get the others; who did of all, nothing."""
+        outbox = outbox_of(corp, store, Gate(cap=None))
+        with store.begin() as conn:
+            outbox.suppress(conn, corp.customers[:1], reason="no news", category="news")
+            outbox.suppress(conn, corp.customers[1:2], reason="nothing")
+            forecast = outbox.forecast(conn, corp.customers[:3], [Touch(NOON, "news"), Touch(NOON, "survey")])
+
+        assert [1, 2] == [t.possible for t in forecast.touches]
+        assert {corp.customers[0]: 1, corp.customers[1]: 2} == forecast.short
+
+    def test_many(self, corp: Corp, store: Store) -> None:
+        """More subjects than a statement takes are all counted, each once."""
+        names = [f"wm{i}" for i in range(sql.CHUNK + 1)]
+        outbox = outbox_of(corp, store, Gate(cap=ReachCap("day", 1)))
+        with store.read() as conn:
+            forecast = outbox.forecast(conn, [*names, *names], [Touch(NOON), Touch(NOON)])
+            budgets = outbox.budget(conn, [*names, *names])
+
+        assert (2 * len(names), len(names), len(names)) == (forecast.asked, forecast.possible, len(forecast.short))
+        assert names == list(budgets)

@@ -340,9 +340,9 @@ def test_idle_is_there() -> None:
 def test_moved(store: Store) -> None:
     """A wish that meets another is wanted if one of them is, ours if one of them was, and pushed anew."""
     with store.begin() as conn:
-        _want(conn, "x", "a", "b", "c", staff="old")
+        _want(conn, "x", "a", "b", "c", "d", staff="old")
         _want(conn, "y", "a", staff="old")
-        _want(conn, "x", "a", "b", staff="new")
+        _want(conn, "x", "a", "b", "d", staff="new")
         _want(conn, "x", "a", staff="other")
         _want(conn, "x", "a", staff="old", customer="wm2")
         _want(conn, "x", "a", staff="old", corp="ww2")
@@ -350,18 +350,21 @@ def test_moved(store: Store) -> None:
         of = {name: (*mine, wish_table.c.staff == name) for name in ("old", "new")}
         values = {"state": WishState.FAILED, "code": 9}
         conn.execute(update(wish_table).where(*of["old"], wish_table.c.owner == "x").values(added=True, **values))
+        conn.execute(update(wish_table).where(*of["old"], wish_table.c.tag_id == "d").values(added=False))
         conn.execute(update(wish_table).where(*of["new"]).values(**values))
+        conn.execute(update(wish_table).where(*of["new"], wish_table.c.tag_id == "d").values(added=True))
         conn.execute(update(wish_table).where(*of["new"], wish_table.c.tag_id == "a").values(wanted=False))
         conn.execute(update(wish_table).where(*of["old"], wish_table.c.tag_id == "b").values(wanted=False))
         later = NOW + MINUTE
 
-        assert 4 == wishes.move(conn, "ww1", {"wm1": ("old", "new")}, later)
+        assert 5 == wishes.move(conn, "ww1", {"wm1": ("old", "new")}, later)
         assert 0 == wishes.move(conn, "ww1", {"wm1": ("old", "new"), "wm9": ("old", "new")}, later)
         assert {
             ("a", "x"): (True, "pending", True, None),
             ("a", "y"): (True, "pending", False, None),
             ("b", "x"): (True, "pending", True, None),
             ("c", "x"): (True, "pending", True, None),
+            ("d", "x"): (True, "pending", True, None),
         } == {
             (row.tag_id, row.owner): (row.wanted, row.state, row.added, row.code)
             for row in conn.execute(select(wish_table).where(*of["new"]))
