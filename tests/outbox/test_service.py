@@ -137,7 +137,7 @@ def test_drop(corp: Corp, store: Store, suspect: bool) -> None:
     assert [now] * len(left) == at
     held = unit(store, outbox, unit_id)
     assert (UnitState.DROPPED, None, now) == (held.state, held.due_at, held.settled_at)
-    with store.read() as conn:
+    with store.begin() as conn:
         assert 3 == len(list(conn.execute(select(ledger).where(ledger.c.unit_id.is_distinct_from(unit_id)))))
         told = [event for _, event in EventLog.read(conn, corp.box.corp_id, "test")]
     assert [UnitSettled(unit_id, "sop", "dropped", now)] == told

@@ -387,3 +387,41 @@ def test_moved_to_nobody_yet(store: Store) -> None:
 
         assert 1 == wishes.move(conn, "ww1", {"wm1": ("old", "new")}, later)
         assert ("new", "wm1", 1, 0, 0, later) in _pushes(conn)
+
+
+def test_several_results(store: Store) -> None:
+    """Of results that come together each is recorded: what was done, what was overtaken, and what failed before."""
+    with store.begin() as conn:
+        _want(conn, "x", "bad")
+        _record(conn, Pushed(_task(conn), failed={"bad": 5}))
+        for customer in ("wm1", "wm2", "wm3", "wm4"):
+            _want(conn, "x", "a", customer=customer)
+        tasks = wishes.take(conn, "ww1", _claim(conn))
+        _want(conn, "x", "b", customer="wm1")
+        _want(conn, "x", "b", customer="wm3")
+        refused = {"a": 9}
+        results = [
+            Pushed(tasks[0], frozenset({"a"})),
+            Pushed(tasks[1], frozenset({"a"})),
+            Pushed(tasks[2], failed=refused),
+            Pushed(tasks[3], failed=refused),
+        ]
+
+        again = timedelta(0)
+        assert [Pushed(tasks[0], wait=again), results[1], Pushed(tasks[2], wait=again), results[3]] == _record(
+            conn, *results
+        )
+        order = (wish_table.c.customer, wish_table.c.tag_id)
+        assert [
+            ("wm1", "a", "pending", True, None),
+            ("wm1", "b", "pending", False, None),
+            ("wm1", "bad", "failed", False, 5),
+            ("wm2", "a", "pushed", True, None),
+            ("wm3", "a", "pending", False, None),
+            ("wm3", "b", "pending", False, None),
+            ("wm4", "a", "failed", False, 9),
+        ] == [
+            (row.customer, row.tag_id, row.state, row.added, row.code)
+            for row in conn.execute(select(wish_table).order_by(*order))
+        ]
+        assert ["wm1", "wm3"] == [row[1] for row in _pushes(conn)]
