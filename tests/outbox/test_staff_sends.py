@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from sqlalchemy import select
@@ -21,7 +23,7 @@ from privdom.sandbox import Fault, acts, sending
 from privdom.store import Store
 from privdom.wecom.messages import ChatType, MessageRecord, SendResult, SendStatus
 from tests.conftest import OnPort
-from tests.outbox.corp import Corp, plan, text_message
+from tests.outbox.corp import Corp, HookedPort, Points, plan, text_message
 
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=CHINA)
@@ -264,3 +266,40 @@ def test_how_far_it_read(store: Store) -> None:
             _read_to(conn, *key)
             for key in (("ww1", ChatType.SINGLE), ("ww1", ChatType.GROUP), ("ww2", ChatType.SINGLE))
         ]
+
+
+class _Sparse(HookedPort):
+    """A port on which WeCom tells neither who sent a message nor when, and one recipient at a time."""
+
+    async def send(self, request: Any) -> Any:
+        if request.url.path.endswith("get_groupmsg_send_result"):
+            body = json.loads(request.content) | {"limit": 1}
+            request = httpx.Request(request.method, request.url, json=body)
+        response = await self._port.send(request)
+        if not request.url.path.endswith(("get_groupmsg_list_v2", "get_groupmsg_send_result")):
+            return response
+        said = response.json()
+        for entry in (*said.get("group_msg_list", ()), *said.get("send_list", ())):
+            for name in ("creator", "create_time", "send_time"):
+                entry.pop(name, None)
+        return httpx.Response(200, json=said)
+
+
+def test_told_sparsely(corp: Corp, store: Store, on_port: OnPort) -> None:
+    """A message of which nothing but its tasks tell the sender is read page by page, and counts from now."""
+
+    async def scenario(port: Port) -> None:
+        sparse: Any = _Sparse(port, Points())
+        outbox = corp.outbox(sparse, store, gate=Gate())
+        corp.box.advance(timedelta(hours=1))
+        corp.box.staff_sends("zhang", "在吗", corp.customers[:3])
+        corp.box.advance(timedelta(hours=1))
+
+        assert 3 == (await outbox.learn_staff_sends(overlap=timedelta(minutes=1))).learnt
+        assert 0 == (await outbox.learn_staff_sends(overlap=timedelta(hours=3))).learnt
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+    assert [(c, corp.box.clock.now()) for c in sorted(corp.customers[:3])] == [
+        (row[2], row[-1]) for row in _rows(store)
+    ]
