@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from privdom.outbox import (
     Policy,
     QuietHours,
     Subject,
+    TickReport,
     UnitState,
 )
 from privdom.outbox.gate import CHINA
@@ -93,6 +95,35 @@ def test_kinds_of_others(corp: Corp, store: Store) -> None:
         conn.execute(update(unit_table).values(state=UnitState.UNCERTAIN))
     assert _next_at(store, mine) is None
     assert NOON == _next_at(store, other)
+
+
+def test_moments_of_others(corp: Corp, store: Store) -> None:
+    """What waits at another corp is none of this one's business."""
+    stranger = Corp(1)
+    stranger.box.advance_to(NOON)
+    theirs, mine = _outbox(stranger, store), _outbox(corp, store)
+    plan(store, theirs, CONTACT_WAY, WAY, unit_id="u1")
+    with store.begin() as conn:
+        conn.execute(update(unit_table).values(state=UnitState.UNCERTAIN))
+
+    assert [None, NOON] == [_next_at(store, mine), _next_at(store, theirs)]
+
+
+class _Scripted(AsyncOutbox):
+    """An outbox whose ticks do what is written."""
+
+    script: Sequence[TickReport] = (TickReport(confirmed=2), TickReport(confirmed=1, parked=1), TickReport())
+
+    async def tick(self, budget: int = 100) -> TickReport:
+        done, *self.script = self.script
+        return done
+
+
+def test_drain(corp: Corp, store: Store) -> None:
+    """Drained, an outbox tells what all its ticks did, up to the first that had nothing to do."""
+    port = BlockingPort(transport=corp.box.transport, clock=corp.box.clock)
+
+    assert TickReport(confirmed=3, parked=1) == run(_Scripted(corp.wecom(port), store).drain())
 
 
 @pytest.mark.parametrize(

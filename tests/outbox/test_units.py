@@ -27,6 +27,15 @@ def test_reports(cls: Any, apart: set[str]) -> None:
         assert bool(cls(**{name: 1})) == (name not in apart)
 
 
+def test_other_reports() -> None:
+    """Reports of different things do not add up."""
+    units: Any = TickReport(confirmed=1)
+    tags: Any = PushReport(pushed=1)
+    for one, other in ((units, tags), (tags, units)):
+        with pytest.raises(ValueError, match="argument 2"):
+            one + other
+
+
 def test_counted() -> None:
     """Reprs say how many there are, not who."""
     assert "<2>" == counted(["wm1", "wm2"])
