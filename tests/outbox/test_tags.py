@@ -15,11 +15,12 @@ from sqlalchemy import select
 
 from privdom._port import Port
 from privdom.errors import NotSent, UsageError
-from privdom.outbox import AsyncDesiredTags, OutboxSettings, PushReport, TagCounts, wishes
+from privdom.outbox import AsyncDesiredTags, DesiredTags, OutboxSettings, PushReport, TagCounts, wishes
 from privdom.outbox.wishes import push as push_table
 from privdom.outbox.wishes import wish as wish_table
 from privdom.sandbox import Fault
 from privdom.store import Store
+from privdom.wecom.client import WeCom
 from tests.conftest import OnPort
 from tests.outbox.corp import SETTLE, Corp, Crash, HookedPort, HookedStore, Points
 
@@ -670,3 +671,70 @@ def test_clocks_apart(on_port: OnPort, store: Store) -> None:
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
     assert set() == corp.worn()
+
+
+class _Lanes(AsyncDesiredTags):
+    """Tags of which it is kept how many relations each lane takes."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.shares: list[int] = []
+
+    async def _push_lane(self, limit: int) -> Any:
+        self.shares.append(limit)
+        return await super()._push_lane(limit)
+
+
+class _Borrowed(Store):
+    """A store on an engine of the host's."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store._engine)
+
+    @property
+    def borrowed(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("limit", "borrowed", "shares"),
+    [
+        (None, False, [500, 500]),
+        (5, False, [3, 2]),
+        (4, False, [2, 2]),
+        (1, False, [1]),
+        (0, False, []),
+        (5, True, [5]),
+        (1, True, [1]),
+        (0, True, []),
+    ],
+)
+def test_shares(on_port: OnPort, store: Store, limit: int | None, borrowed: bool, shares: list[int]) -> None:
+    """Two lanes share what is to be pushed, or one does it all where the store is a host's; both keep to the limit."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = _Lanes(corp.wecom(port), _Borrowed(store) if borrowed else store, OutboxSettings(settle=SETTLE))
+        with store.begin() as conn:
+            wanted = [("zhang", customer, corp.tag["金"], True) for customer in corp.customers[:6]]
+            tags.want(conn, corp.box.corp_id, "x", wanted)
+        report = await (tags.push() if limit is None else tags.push(limit))
+        assert sorted(shares) == sorted(tags.shares)
+        assert PushReport(pushed=min(6, sum(shares))) == report
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_blocking_twin(store: Store) -> None:
+    """The blocking twin works with the client, the store and the settings it is given."""
+    corp = Tagged()
+    chosen = OutboxSettings(settle=timedelta(seconds=7))
+    with WeCom(corp.box.corp_id, corp.box.secret, transport=corp.box.transport, clock=corp.box.clock) as wecom:
+        tags = DesiredTags(wecom, store, chosen)
+        with store.begin() as conn:
+            tags.want(conn, corp.box.corp_id, "x", [("zhang", corp.customers[0], corp.tag["金"], True)])
+
+        assert timedelta(seconds=40 + 14) == tags._core._horizon
+        assert PushReport(pushed=1) == tags.push()
+        with store.read() as conn:
+            assert TagCounts(pushed=1) == tags.pending(conn)
