@@ -738,3 +738,43 @@ def test_blocking_twin(store: Store) -> None:
         assert PushReport(pushed=1) == tags.push()
         with store.read() as conn:
             assert TagCounts(pushed=1) == tags.pending(conn)
+
+
+def test_trouble_in_one_lane(on_port: OnPort, store: Store) -> None:
+    """What goes wrong in one lane comes out when the other has recorded its work."""
+    corp = Tagged()
+
+    class Failing(AsyncDesiredTags):
+        async def _push_batch(self, limit: int) -> Any:
+            if limit == 2:
+                raise ZeroDivisionError
+            return await super()._push_batch(limit)
+
+    async def scenario(port: Port) -> None:
+        tags = Failing(corp.wecom(port), store, OutboxSettings(settle=SETTLE))
+        for who in range(5):
+            corp.want(store, tags, "x", ("金", True), who=who)
+        with pytest.raises(ZeroDivisionError):
+            await tags.push(5)
+        assert TagCounts(pending=2, pushed=3) == _counts(store, tags)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_held_up_between_calls(on_port: OnPort, store: Store) -> None:
+    """What could not be written in the five minutes after its claim is not written, whatever the civil clock says."""
+    corp = Tagged()
+
+    class HeldUp(_Spy):
+        def monotonic(self) -> float:
+            return float(self._port.monotonic()) + (301 if self.bodies else 0)
+
+    async def scenario(port: Port) -> None:
+        held_up: Any = HeldUp(port)
+        tags = AsyncDesiredTags(corp.wecom(held_up), store, OutboxSettings(settle=SETTLE, tags_in_flight=1))
+        for who in range(3):
+            corp.want(store, tags, "x", ("金", True), who=who)
+        assert PushReport(pushed=1, later=2) == await tags.push()
+        assert 1 == len(held_up.bodies)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
