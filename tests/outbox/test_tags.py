@@ -778,3 +778,24 @@ def test_held_up_between_calls(on_port: OnPort, store: Store) -> None:
         assert 1 == len(held_up.bodies)
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_kept_when_one_has_to_wait(on_port: OnPort, store: Store) -> None:
+    """What was put on and what was refused before one of the calls got lost is settled, and not pushed again."""
+    corp = Tagged()
+    corp.tag["无"] = "et0"
+    done, *lost = sorted(tag for name, tag in corp.tag.items() if name not in {"无", "新"})
+    names = {tag: name for name, tag in corp.tag.items()}
+
+    async def scenario(port: Port) -> None:
+        spy: Any = _Spy(port)
+        tags = corp.tags(spy, store)
+        corp.want(store, tags, "x", *((names[tag], True) for tag in ("et0", done, *lost)))
+        corp.box.faults.add(Fault("lost_request", "mark_tag", subject=f'"add_tag":["{lost[0]}","{lost[1]}"]'))
+        assert PushReport(later=1) == await tags.push()
+        assert TagCounts(pending=2, pushed=1, failed=1) == _counts(store, tags)
+        corp.box.advance(HORIZON)
+        assert PushReport(pushed=1) == await tags.push()
+        assert lost == spy.bodies[-1]["add_tag"]
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
