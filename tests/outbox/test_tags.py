@@ -799,3 +799,25 @@ def test_kept_when_one_has_to_wait(on_port: OnPort, store: Store) -> None:
         assert lost == spy.bodies[-1]["add_tag"]
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_further_and_further_apart(on_port: OnPort, store: Store) -> None:
+    """What fails again and again is tried after a second, two, four."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.want(store, tags, "x", ("金", True))
+        corp.box.faults.add(Fault("connect_refused", "mark_tag", times=3))
+        waits: list[float] = []
+        for _ in range(3):
+            assert PushReport(later=1) == await tags.push()
+            with store.read() as conn:
+                at = tags.next_at(conn)
+            assert at is not None
+            waits.append((at - corp.box.clock.now()).total_seconds())
+            corp.box.advance_to(at)
+        assert [1, 2, 4] == waits
+        assert PushReport(pushed=1) == await tags.push()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
