@@ -23,7 +23,7 @@ from privdom.wecom.messages import ChatType, File, Image, Link, MessageCreated, 
 from privdom.wecom.tags import AddTagsRequest
 from privdom.wecom.transfers import TransferItem, TransferRequest, TransferStarted
 from tests.conftest import OnPort
-from tests.outbox.corp import Corp, bare_unit, link_message, plan, text_message, transfer, unit
+from tests.outbox.corp import Corp, link_message, plan, text_message, transfer, unit
 
 
 LINK = Link(title="新品", url="https://shop.example/new?from=wecom#top")
@@ -132,8 +132,8 @@ def test_answers() -> None:
 @pytest.mark.parametrize(("errcode", "doubts"), [(0, False), (40096, False), (40100, True), (40129, True)])
 def test_runs_already(errcode: int, doubts: bool) -> None:
     """That a transfer runs already may be the doing of an earlier call."""
-    unit_ = bare_unit(TRANSFER, TransferRequest("zhang", "li", ["wm1", "wm2"]))
-    said = TRANSFER.doubts(unit_, TransferStarted((TransferItem("wm1", 0), TransferItem("wm2", errcode))))
+    whichever: Any = None
+    said = TRANSFER.doubts(whichever, TransferStarted((TransferItem("wm1", 0), TransferItem("wm2", errcode))))
 
     assert (
         "a transfer of some customers runs already, perhaps by an earlier call: looked up" if doubts else None
@@ -220,7 +220,7 @@ def test_find_message(
     on_port: OnPort, store: Store, sender: str, first: int, count: int, text: str, unseen: int | None
 ) -> None:
     """Without a mark a message is known by text and sender, and by having no other recipients."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
     for customer in corp.customers:
         corp.box.befriend("li", customer)
 
@@ -243,7 +243,7 @@ def test_find_message(
 @pytest.mark.parametrize("gone", [True, False])
 def test_find_marked(on_port: OnPort, store: Store, marked: bool, gone: bool) -> None:
     """A message with the mark is surely the unit's, be it cancelled and whoever else gets it; without, it is not."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
 
     async def scenario(port: Port) -> None:
         made: list[str] = []
@@ -264,7 +264,7 @@ def test_find_marked(on_port: OnPort, store: Store, marked: bool, gone: bool) ->
 
 def test_find_staffs_own(on_port: OnPort, store: Store) -> None:
     """What staff send to many by themselves is not the unit's, however like it is."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
 
     async def scenario(port: Port) -> None:
         async def make(wecom: Any, _: Any) -> None:
@@ -277,7 +277,7 @@ def test_find_staffs_own(on_port: OnPort, store: Store) -> None:
 
 def test_find_cancelled(on_port: OnPort, store: Store) -> None:
     """A cancelled message without a mark may be the unit's, and nobody has seen it."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
 
     async def scenario(port: Port) -> None:
         made: list[str] = []
@@ -295,7 +295,7 @@ def test_find_cancelled(on_port: OnPort, store: Store) -> None:
 @pytest.mark.parametrize("marked", [True, False])
 def test_find_groups(on_port: OnPort, store: Store, marked: bool) -> None:
     """A message to groups is known by its mark, or by text and sender: to which groups it goes WeCom does not show."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
     groups = [corp.box.add_group(owner="zhang") for _ in range(2)]
     attachments = [LINK] if marked else []
     message = NewMessage(
@@ -316,7 +316,7 @@ def test_find_groups(on_port: OnPort, store: Store, marked: bool) -> None:
 
 def test_find_unseen(on_port: OnPort, store: Store) -> None:
     """A message of which WeCom shows no recipient at all is there, and nobody was seen in it."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
 
     async def scenario(port: Port) -> None:
         made: list[str] = []
@@ -340,7 +340,7 @@ def test_find_unseen(on_port: OnPort, store: Store) -> None:
 
 def test_find_fails(on_port: OnPort, store: Store) -> None:
     """What goes wrong on reading a message that is there is no find and no absence."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
 
     async def scenario(port: Port) -> None:
         async def make(wecom: Any, _: Any) -> None:
@@ -355,7 +355,7 @@ def test_find_fails(on_port: OnPort, store: Store) -> None:
 
 def test_find_transfer(on_port: OnPort, store: Store) -> None:
     """A transfer is found by new records of its pair since right before the call; who has none was not seen."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
 
     async def scenario(port: Port) -> None:
         async def nothing(wecom: Any, _: Any) -> None:
@@ -393,7 +393,7 @@ def test_find_transfer(on_port: OnPort, store: Store) -> None:
 
 def test_find_second_transfer(on_port: OnPort, store: Store) -> None:
     """A customer who was handed over before is found by one record more."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
     customer = corp.customers[0]
     records = [{"external_userid": customer, "status": status, "takeover_time": status} for status in (3, 2)]
 
@@ -417,7 +417,7 @@ def test_find_second_transfer(on_port: OnPort, store: Store) -> None:
 
 def test_find_way(on_port: OnPort, store: Store) -> None:
     """A contact way is found by the mark at the end of its remark, in the window of the call."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
     way = NewContactWay(type=1, user=["zhang"], remark="海报")
 
     async def scenario(port: Port) -> None:
@@ -438,7 +438,7 @@ def test_find_way(on_port: OnPort, store: Store) -> None:
 @pytest.mark.parametrize("errcode", [41044, 45009])
 def test_way_gone(on_port: OnPort, store: Store, errcode: int) -> None:
     """A way that is deleted between the list and its reading is no way; another trouble is told."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
     way = NewContactWay(type=1, user=["zhang"])
 
     async def scenario(port: Port) -> None:
@@ -469,7 +469,7 @@ def test_way_gone(on_port: OnPort, store: Store, errcode: int) -> None:
 
 def test_temporary(on_port: OnPort, store: Store) -> None:
     """A temporary way cannot be looked up, and the reason says so."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
 
     async def scenario(port: Port) -> None:
         async def nothing(wecom: Any, _: Any) -> None:
@@ -484,7 +484,7 @@ def test_temporary(on_port: OnPort, store: Store) -> None:
 
 def test_window(on_port: OnPort, store: Store) -> None:
     """A look-up reaches as far beyond the call, on both sides, as the clocks may differ."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
     way = NewContactWay(type=1, user=["zhang"], remark="海报")
 
     async def scenario(port: Port, early: timedelta) -> tuple[int, int]:
@@ -509,7 +509,7 @@ def test_window(on_port: OnPort, store: Store) -> None:
 
 def test_undo(on_port: OnPort, store: Store) -> None:
     """A message is taken back, also where somebody did it before; another trouble is told."""
-    corp = Corp()
+    corp = Corp(never_confirm_rate=1.0)
 
     async def scenario(port: Port) -> None:
         wecom = corp.wecom(port)

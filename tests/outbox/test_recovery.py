@@ -647,7 +647,7 @@ def test_sent_one_stays(on_port: OnPort, store: Store) -> None:
         await run_out(corp, store, outbox)
         assert first == unit(store, outbox, report.unit_id).remote_id
         assert [second] == [m.msgid for m in corp.box.record.messages if m.kind == "cancelled"]
-        assert "cancelled_second" in _log(store, report.unit_id)
+        assert ["resent", "cancelled_second", "took_second"] == _log(store, report.unit_id)
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
     assert sorted(corp.customers[:3]) == sorted(d.target for d in corp.box.record.deliveries if d.status == 1)

@@ -128,9 +128,12 @@ def _link(corp: Corp, name: str) -> Order:
     return _message(corp, name, f"看看 {name}", "zhang", 4, link=True)
 
 
-def _twin(corp: Corp, name: str) -> Order:
-    # Of equal text and sender, for others.
-    return _message(corp, name, "早安", "li", 2 + int(name[-1]) % 2, ambiguous=True, after=timedelta(seconds=5))
+def _twins(corp: Corp, name: str) -> tuple[Order, ...]:
+    # Of equal text and sender, the first for some of whom the second is for.
+    return tuple(
+        _message(corp, f"{name}-{count}", "早安", "li", count, ambiguous=True, after=timedelta(seconds=count))
+        for count in (2, 3)
+    )
 
 
 def _transfer(corp: Corp, name: str) -> Order:
@@ -257,7 +260,7 @@ def _join_update(corp: Corp, name: str) -> tuple[Order, ...]:
 KINDS: dict[str, Callable[[Corp, str], Order | tuple[Order, ...]]] = {
     "text": _text,
     "link": _link,
-    "twin": _twin,
+    "twins": _twins,
     "transfer": _transfer,
     "groups": _group_transfer,
     "way": _contact_way,

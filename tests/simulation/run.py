@@ -82,7 +82,6 @@ class Verdict:
 
 
 _SHARES = {Weather.RESEND: 0.5, Weather.PARK: 0.15, Weather.STORM: 0.25, Weather.SWEEP: 0.1}
-_NAMES = ("text", "link", "twin", "twin", *(kind for kind in KINDS if kind not in {"text", "link", "twin"}))
 
 
 def plan_of(seed: int, weather: Weather | None = None) -> Plan:
@@ -91,7 +90,7 @@ def plan_of(seed: int, weather: Weather | None = None) -> Plan:
     chosen = rng.choices(tuple(_SHARES), tuple(_SHARES.values()))[0]
     weather = weather or chosen
     chances = Chances.by(rng, within=weather is not Weather.STORM)
-    kinds = tuple(sorted(rng.sample(_NAMES, rng.choice([2, 3, 4, 5]))))
+    kinds = tuple(sorted(rng.sample(tuple(KINDS), rng.choice([2, 3, 4, 5]))))
     if weather is Weather.SWEEP:
         # Only what carries a mark can be told apart for certain, and only messages can be taken back.
         kinds = ("link",) * rng.choice([1, 2])

@@ -42,8 +42,21 @@ Fate = Literal[
     "html_after",
     "quota",
     "expired_token",
-    "errcode_before",
 ]
+
+
+_FATES: tuple[Fate, ...] = (
+    "slow",
+    "refused",
+    "lost_request",
+    "lost_response",
+    "late",
+    "busy_before",
+    "busy_after",
+    "html_after",
+    "quota",
+    "expired_token",
+)
 
 
 @attrs.frozen
@@ -71,20 +84,9 @@ class Chances:
     @classmethod
     def by(cls, rng: random.Random, *, within: bool) -> Chances:
         """Return chances that differ from run to run, since each bug shows in a weather of its own."""
-        fates: tuple[Fate, ...] = (
-            "slow",
-            "refused",
-            "lost_request",
-            "lost_response",
-            "late",
-            "busy_before",
-            "busy_after",
-            "html_after",
-            "quota",
-            "expired_token",
-        )
-        chosen = rng.sample(fates, rng.choice([1, 2, 3, 4]))
-        return cls(
+        style = rng.choices(["mixed", "sleepy", "edge"], [0.7, 0.15, 0.15 if within else 0.0])[0]
+        chosen = rng.sample(_FATES, rng.choice([1, 2, 3, 4]))
+        mixed = cls(
             crash=rng.choice([0.0, 0.004, 0.01, 0.02]),
             pause=rng.choice([0.0, 0.005, 0.02]),
             fates=tuple((fate, rng.choice([0.03, 0.08, 0.15])) for fate in chosen),
@@ -94,6 +96,19 @@ class Chances:
             skew=rng.choice([0.0, 0.0, 0.99]) * SETTLE,
             within=within,
         )
+        if style == "sleepy":
+            # Who sleeps long while others go on must not believe, on waking up, that all is as it was.
+            fates: tuple[tuple[Fate, float], ...] = (("quota", 0.3), ("lost_request", 0.1), ("lost_response", 0.3))
+            # About when the second call of a unit is made, and until it is looked up.
+            pauses = (95.0, 150.0, 170.0, 200.0, 230.0, 1000.0)
+            return attrs.evolve(mixed, crash=0.0, pause=0.05, pauses=pauses, fates=fates)
+        if style == "edge":
+            # All that the model allows at once: nothing must be a second too early.
+            lag, skew = _LAG, 0.99 * SETTLE
+            return attrs.evolve(
+                mixed, crash=0.0, pause=0.04, pauses=(4.9,), fates=(("late", 0.4),), lag=lag, dispatch=0.0, skew=skew
+            )
+        return mixed
 
 
 @attrs.define(order=True)
@@ -186,7 +201,7 @@ class World:
         latest = checked_at + CALL_TIMEOUT + self.chances.late
         if fate == "late":
             # Often at the last moment, where what is a second too early shows.
-            share = self.rng.choice([self.rng.random(), 1.0])
+            share = self.rng.choice([self.rng.random(), 1.0, 1.0])
             self._write(request, began + share * max(latest - began, 0.0))
             await wait(self.rng.choice([0.5, CALL_TIMEOUT]))
             raise httpx.ReadTimeout("nothing yet", request=request)
@@ -206,9 +221,10 @@ class World:
             if self.counts["writes"] == 1 and self.chances.first != "well":
                 return self.chances.first
         share = self.rng.random()
-        for fate, weight in self.chances.fates:
+        for fate, weight in self.chances.fates if self.counts["faults"] < _ENOUGH else ():
             share -= weight
             if share < 0:
+                self.counts["faults"] += 1
                 return fate
         return "well"
 
@@ -315,7 +331,7 @@ class World:
 
 # For so many points from a write on, half as many from a reading or a change of the database on.
 _HEAT = 6
-_ENOUGH = 40
+_ENOUGH = 25
 _WRITES = frozenset(endpoint.path for endpoint in ENDPOINTS if endpoint.effect is not Effect.READ)
 
 _FAULTS: dict[str, Fault] = {

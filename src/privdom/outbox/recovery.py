@@ -32,7 +32,7 @@ class _Looked:
     seconds: tuple[tuple[Candidate, bool], ...] = ()
     """Of a confirmed unit: further tasks found, and whether each was cancelled."""
     instead: Done | None = None
-    """What it is from now on: staff have sent the second one, so the first was cancelled."""
+    """What it is from now on: staff have sent the second one, and the first is cancelled."""
 
 
 async def recover(ctx: Context, limit: int) -> TickReport:
@@ -85,7 +85,9 @@ async def _look(ctx: Context, unit: Unit) -> _Looked:
         others = await ctx.read(partial(_others, unit, finding.candidates))
         mine = next((c for c in finding.candidates if c.done.remote_id == unit.remote_id), None)
         sent = next((c for c, ours, _ in others if ours and c.sent), None)
-        if sent and mine and not mine.sent and (mine.gone or await _undo(ctx, kind, mine)):
+        if sent and mine and mine.gone:
+            return _Looked(unit, finding, instead=sent.done)
+        if sent and mine and not mine.sent and await _undo(ctx, kind, mine):
             return _Looked(unit, finding, ((mine, True),), sent.done)
         there = mine is not None and not mine.gone
         seconds: list[tuple[Candidate, bool]] = []
@@ -181,7 +183,12 @@ def _swept(ctx: Context, conn: Connection, look: _Looked, now: datetime) -> Tick
     # Twice as far apart each time: late twins come soon, if at all. A sweep that saw nothing is none.
     wait = ctx.settings.settle if isinstance(look.finding, PrivdomError) else max(age, ctx.settings.settle)
     again = now + wait if age < ctx.settings.sweep_for else None
-    values = {} if look.instead is None else {"remote_id": look.instead.remote_id, "answer": look.instead.answer}
+    values: dict[str, Any] = {}
+    if look.instead is not None:
+        values = {"remote_id": look.instead.remote_id, "answer": look.instead.answer}
+        _note(
+            conn, unit, now, "took_second", "staff have sent this one, the first is cancelled", look.instead.remote_id
+        )
     transitions.transit(conn, unit, to=UnitState.CONFIRMED, since=[UnitState.CONFIRMED], due_at=again, **values)
     return TickReport(swept=1, cancelled=sum(cancelled for _, cancelled in look.seconds))
 
