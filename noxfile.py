@@ -16,7 +16,7 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 # The tests come last, so that their closing line is the last thing to read.
-nox.options.sessions = ["lint", "layers", "types", "docs", "tests"]
+nox.options.sessions = ["lint", "layers", "types", "docs", "simulation", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -64,7 +64,15 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
     else:
         # Those that run long come in clusters: who is idle takes from the other.
-        session.run("pytest", "-n", "2", "--dist", "worksteal", "--cov", "--cov-report=term")
+        ours = ["tests", "--ignore=tests/simulation"]
+        session.run("pytest", "-n", "2", "--dist", "worksteal", "--cov", "--cov-report=term", *ours)
+
+
+@nox.session
+def simulation(session: nox.Session) -> None:
+    """2,000 simulated runs, a death at each point, planted bugs; without coverage, which would double its time."""
+    session.install("-e", ".[all]", *group("tests"))
+    session.run("pytest", "-n", "2", "--dist", "worksteal", "tests/simulation", *session.posargs)
 
 
 LONG = ("tests/kills", "tests/simulation/test_bugs.py", "tests/simulation/test_crash_points.py")

@@ -454,6 +454,7 @@ def test_signals_in_thread(store: Store) -> None:
     corp = Corp()
     _, outbox = _blocking(corp, store)
     caught: list[Exception] = []
+    before = signal.getsignal(signal.SIGTERM)
 
     def work() -> None:
         try:
@@ -467,7 +468,7 @@ def test_signals_in_thread(store: Store) -> None:
 
     [error] = caught
     assert "main thread" in str(error)
-    assert signal.SIG_DFL == signal.getsignal(signal.SIGTERM)
+    assert before == signal.getsignal(signal.SIGTERM)
 
 
 def test_cancelled(store: Store) -> None:

@@ -73,6 +73,7 @@ BUGS: tuple[Bug, ...] = (
             ),
         ),
         "the state alone tells whose a unit is",
+        rare=True,
     ),
     Bug(
         "no_fence_on_arm",
@@ -97,6 +98,7 @@ BUGS: tuple[Bug, ...] = (
             ('"fence": unit.c.fence + 1, "worker"', '"fence": unit.c.fence, "worker"'),
         ),
         "nobody will be paused for that long",
+        rare=True,
     ),
     Bug(
         "one_shot_called_again",
@@ -118,6 +120,7 @@ BUGS: tuple[Bug, ...] = (
         "outbox/arming.py",
         (("(kind.patience or ctx.horizon + ctx.settings.settle)", "(kind.patience or ctx.horizon)"),),
         "when the time-out has passed, the call is over",
+        rare=True,
     ),
     Bug(
         "looked_once",
@@ -212,6 +215,7 @@ BUGS: tuple[Bug, ...] = (
         "outbox/rules.py",
         (("[c for c in candidates if c.done.remote_id not in lookup.taken]", "list(candidates)"),),
         "what looks like it is it, whosever it is",
+        rare=True,
     ),
     Bug(
         "rivals_ignored",
@@ -236,6 +240,7 @@ BUGS: tuple[Bug, ...] = (
         "outbox/kinds/broadcast.py",
         (("unit.armed_at - skew, wecom.port.now() + skew", "unit.armed_at, wecom.port.now()"),),
         "all clocks show the same",
+        rare=True,
     ),
     Bug(
         "no_sweep",
