@@ -26,7 +26,7 @@ from privdom import WeCom
 from privdom._port import AsyncPort, BlockingPort, Port, run
 from privdom.errors import StoreError, UsageError, api_error
 from privdom.outbox import BROADCAST, AsyncWorker, DesiredTags, Outbox, UnitState, Worker
-from privdom.outbox.worker import _name, _what
+from privdom.outbox.worker import _name, _Run, _what
 from privdom.sandbox import Fault
 from privdom.store import Store
 from privdom.wecom.messages import NewMessage
@@ -643,3 +643,30 @@ def test_words_of_the_log() -> None:
     assert "partial" == _name(partial(print, "wm1"))
     assert "errcode 45009" == _what(api_error(45009, "wm1"))
     assert "ValueError" == _what(ValueError("wm1"))
+
+
+def test_parts(on_port: OnPort, store: Store) -> None:
+    """A round calls the jobs, pushes tags and ticks the outbox, in this order, and the log calls them by these names."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        parts = _Run(
+            corp.outbox(port, store), corp.tags(port, store), [list, dict], timedelta(seconds=1), 1, port.bell()
+        )._parts
+        assert ["list", "dict", "the push of tags", "the outbox"] == [part.name for part in parts]
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_budget_of_one(on_port: OnPort, store: Store) -> None:
+    """A worker that calls one unit a round calls them all in the end."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(_port(port, corp, waits=1), store)
+        for text in ("一", "二"):
+            plan(store, outbox, BROADCAST, text_message(corp, text), subjects=_subjects(corp, text))
+        report = await AsyncWorker(outbox, budget=1).run()
+        assert (3, 2) == (report.rounds, report.units.confirmed)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
