@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -23,8 +24,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from privdom import WeCom
 from privdom._port import AsyncPort, BlockingPort, Port, run
-from privdom.errors import StoreError, UsageError
+from privdom.errors import StoreError, UsageError, api_error
 from privdom.outbox import BROADCAST, AsyncWorker, DesiredTags, Outbox, UnitState, Worker
+from privdom.outbox.worker import _name, _Run, _what
 from privdom.sandbox import Fault
 from privdom.store import Store
 from privdom.wecom.messages import NewMessage
@@ -604,3 +606,68 @@ def test_process_ends(database: str, how: str) -> None:
     assert (0, "") == (done.returncode, done.stderr)
     with Store(database) as store, store.read() as conn:
         assert [("confirmed",)] == conn.exec_driver_sql("SELECT state FROM privdom_unit").all()
+
+
+def test_blocking_twin(store: Store) -> None:
+    """The blocking worker drives what it is given, as it is told."""
+    corp = Corp()
+    wecom = WeCom(corp.box.corp_id, corp.box.secret, transport=corp.box.transport, clock=corp.box.clock)
+    outbox, tags, job = Outbox(wecom, store), DesiredTags(wecom, store), list[int]
+
+    core = Worker(outbox, tags=tags, jobs=[job], poll=timedelta(seconds=3), budget=7)._core
+    plain = Worker(outbox)._core
+
+    given = (outbox._core, tags._core, (job,), timedelta(seconds=3), 7)
+    assert given == (core._outbox, core._tags, core._jobs, core._poll, core._budget)
+    assert (None, (), timedelta(seconds=1), 100) == (plain._tags, plain._jobs, plain._poll, plain._budget)
+
+
+def test_repr_of_several(on_port: OnPort, store: Store) -> None:
+    """Several jobs and several runs are counted."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        worker = AsyncWorker(corp.outbox(port, store), jobs=[list, dict])
+        what = f"<AsyncWorker for {corp.box.corp_id}: the outbox, 2 jobs; "
+        with worker._started(port.bell()):
+            assert f"{what}running>" == repr(worker)
+            with worker._started(port.bell()):
+                assert f"{what}running 2 times>" == repr(worker)
+        assert f"{what}not running>" == repr(worker)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_words_of_the_log() -> None:
+    """A job is named after its function or its class, an error by its errcode or its class, never by its text."""
+    assert "test_words_of_the_log" == _name(test_words_of_the_log)
+    assert "partial" == _name(partial(print, "wm1"))
+    assert "errcode 45009" == _what(api_error(45009, "wm1"))
+    assert "ValueError" == _what(ValueError("wm1"))
+
+
+def test_parts(on_port: OnPort, store: Store) -> None:
+    """A round calls the jobs, pushes tags and ticks the outbox, in this order, and the log calls them by these names."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        parts = _Run(
+            corp.outbox(port, store), corp.tags(port, store), [list, dict], timedelta(seconds=1), 1, port.bell()
+        )._parts
+        assert ["list", "dict", "the push of tags", "the outbox"] == [part.name for part in parts]
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_budget_of_one(on_port: OnPort, store: Store) -> None:
+    """A worker that calls one unit a round calls them all in the end."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(_port(port, corp, waits=1), store)
+        for text in ("一", "二"):
+            plan(store, outbox, BROADCAST, text_message(corp, text), subjects=_subjects(corp, text))
+        report = await AsyncWorker(outbox, budget=1).run()
+        assert (3, 2) == (report.rounds, report.units.confirmed)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
