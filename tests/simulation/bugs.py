@@ -130,6 +130,7 @@ BUGS: tuple[Bug, ...] = (
             ("rest = lookup.absent_seen + settings.settle - lookup.now", "rest = timedelta(0)"),
         ),
         "what is not listed is not there",
+        rare=True,
     ),
     Bug(
         "no_write_budget",
@@ -143,6 +144,7 @@ BUGS: tuple[Bug, ...] = (
         "wecom/session.py",
         (("if until is not None and self.port.monotonic() > until:", "if until is None and until:"),),
         "between the intent and the call no time passes",
+        rare=True,
     ),
     Bug(
         "timeout_is_refusal",
