@@ -64,11 +64,10 @@ def test_frozen_for_long(nursery: Nursery, database: str, tmp_path: Path, policy
         assert 3 == len(frozen)
         assert frozen == {u for u, history in harness.verdicts().items() if "late_answer" in dict(history)}
         assert (0 if policy is Policy.RESEND else 2) == judgement.parked
-        assert {
-            "found": 1,
-            ("resent" if policy is Policy.RESEND else "parked"): 2,
-            "late_answer": 3,
-        } == judgement.verdicts
+        verdicts = dict(judgement.verdicts)
+        # On a machine that stalls, a call made again may be found before its answer is recorded.
+        assert verdicts.pop("found") >= 1
+        assert {("resent" if policy is Policy.RESEND else "parked"): 2, "late_answer": 3} == verdicts
 
 
 def test_frozen_at_the_socket_within_the_model(nursery: Nursery, database: str, tmp_path: Path) -> None:
