@@ -67,6 +67,8 @@ class Chances:
     pause: float = 0.0
     fates: tuple[tuple[Fate, float], ...] = ()
     """Of an exchange, each with its weight; the rest goes well."""
+    writes_only: bool = False
+    """Whether nothing but writes goes wrong, so that look-ups come when they are due."""
     first: Fate = "well"
     """What befalls the first write, whatever the chances."""
     pauses: tuple[float, ...] = (0.5, 4.9, 5.5, 19.0, 40.0, 100.0, 400.0, 1000.0)
@@ -78,6 +80,8 @@ class Chances:
     """How long WeCom answers 41063."""
     skew: float = 0.0
     """How far two clocks of workers are apart at the most."""
+    jumpy: bool = False
+    """Whether clocks jump in these bounds, instead of being fast or slow: who is fast would always be the first."""
     within: bool = True
     """Whether all this keeps to the fault model."""
 
@@ -104,9 +108,17 @@ class Chances:
             return attrs.evolve(mixed, crash=0.0, pause=0.05, pauses=pauses, fates=fates)
         if style == "edge":
             # All that the model allows at once: nothing must be a second too early.
-            lag, skew = _LAG, 0.99 * SETTLE
             return attrs.evolve(
-                mixed, crash=0.0, pause=0.04, pauses=(4.9,), fates=(("late", 0.4),), lag=lag, dispatch=0.0, skew=skew
+                mixed,
+                crash=0.0,
+                pause=0.02,
+                pauses=(4.9,),
+                fates=(("late", 0.5), ("lost_request", 0.1)),
+                writes_only=True,
+                lag=_LAG,
+                dispatch=0.0,
+                skew=0.99 * SETTLE,
+                jumpy=True,
             )
         return mixed
 
@@ -220,6 +232,8 @@ class World:
             self.counts["writes"] += 1
             if self.counts["writes"] == 1 and self.chances.first != "well":
                 return self.chances.first
+        elif self.chances.writes_only:
+            return "well"
         share = self.rng.random()
         for fate, weight in self.chances.fates if self.counts["faults"] < _ENOUGH else ():
             share -= weight
@@ -248,8 +262,10 @@ class World:
 
     def start(self, name: str, program: Program) -> None:
         """Have a process run *program*, again and again until it once comes to its end."""
-        skew = self.rng.choice([-0.5, 0.0, 0.5]) * self.chances.skew
-        self._programs.append((Process(name, timedelta(seconds=skew)), program))
+        self._programs.append((Process(name, self._skew()), program))
+
+    def _skew(self) -> timedelta:
+        return timedelta(seconds=self.rng.choice([-0.5, 0.0, 0.5]) * self.chances.skew)
 
     def run(self, most: int = 60_000) -> bool:
         """Let all processes come to their end; return whether they did within so many points."""
@@ -283,6 +299,8 @@ class World:
             return True
         if isinstance(step, Wait):
             process.wake = self._now + step.seconds
+            if self.chances.jumpy:
+                process.skew = self._skew()
             return True
         self._decide(process, program, step)
         return True
