@@ -673,3 +673,40 @@ def test_both_shown_at_once(on_port: OnPort, store: Store) -> None:
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
     assert 2 == len([m for m in corp.box.record.messages if m.kind == "created"])
     assert 1 == len(corp.messages())
+
+
+def test_clock_set_back(on_port: OnPort, store: Store) -> None:
+    """A clock that is set back during a look-up does not bring the second one forward."""
+    corp = Corp()
+
+    class SetBack:
+        """A port whose clock is set back by most of a settle time in the middle of the first look-up."""
+
+        def __init__(self, port: Port) -> None:
+            self._port, self.by = port, timedelta(0)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._port, name)
+
+        def now(self) -> Any:
+            return self._port.now() - self.by
+
+        async def send(self, request: Any) -> Any:
+            if request.url.path.endswith("get_groupmsg_list_v2"):
+                self.by = SETTLE - timedelta(seconds=1)
+            return await self._port.send(request)
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        report = plan(store, outbox, BROADCAST, text_message(corp))
+        corp.box.faults.add(GONE)
+        await outbox.tick()
+        with store.read() as conn:
+            corp.box.advance_to(outbox.next_at(conn) or corp.box.clock.now())
+        looked_at = corp.box.clock.now()
+        set_back: Any = SetBack(port)
+        assert 1 == (await corp.outbox(set_back, store).tick()).looked_up
+        held = unit(store, outbox, report.unit_id)
+        assert (looked_at, looked_at + SETTLE) == (held.absent_seen, held.due_at)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)

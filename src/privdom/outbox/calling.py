@@ -88,7 +88,8 @@ async def _call_armed(ctx: Context, prepared: Sequence[_Prepared]) -> TickReport
         # Another worker has just armed a unit of one of these lanes: the index lets only one in. Next time, then.
         return TickReport()
     called = [c async for c in ctx.port.map(partial(_call, ctx, until), armed, ctx.settings.in_flight)]
-    now = ctx.port.now()
+    # A clock that is set back meanwhile must not bring what comes next forward.
+    now = max(now, ctx.port.now())
     report += await ctx.write(lambda conn: _settle(ctx, conn, called, now, since=UnitState.CALLING))
     for c in called:
         if c.broken is not None:

@@ -66,7 +66,8 @@ async def _look_round(ctx: Context, limit: int) -> tuple[int, TickReport]:
     if not claimed:
         return 0, TickReport()
     looked = [look async for look in ctx.port.map(partial(_look, ctx), claimed, ctx.settings.in_flight)]
-    now = ctx.port.now()
+    # A clock that is set back meanwhile must not bring the next look forward.
+    now = max(now, ctx.port.now())
     with ctx.port.shield():
         return len(claimed), await ctx.write(lambda conn: _settle(ctx, conn, looked, now))
 

@@ -224,7 +224,8 @@ class AsyncDesiredTags:
         tasks = await self._write(partial(wishes.take, corp_id=corp_id, claimed=claimed))
         push = partial(self._push_one, window)
         results = [result async for result in port.map(push, tasks, self._settings.tags_in_flight)]
-        now = port.now()
+        # A clock that is set back meanwhile must not bring the next call forward.
+        now = max(now, port.now())
         # What was cut off before is pushed again when its lease is over; what is done should not have to be.
         with port.shield():
             kept = await self._write(partial(wishes.record, corp_id=corp_id, results=results, now=now))
