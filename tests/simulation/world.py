@@ -68,7 +68,7 @@ class Chances:
     fates: tuple[tuple[Fate, float], ...] = ()
     """Of an exchange, each with its weight; the rest goes well."""
     writes_only: bool = False
-    """Whether nothing but writes goes wrong, so that look-ups come when they are due."""
+    """Whether only writes go wrong, or are worth a pause, so that look-ups come when they are due."""
     first: Fate = "well"
     """What befalls the first write, whatever the chances."""
     pauses: tuple[float, ...] = (0.5, 4.9, 5.5, 19.0, 40.0, 100.0, 400.0, 1000.0)
@@ -88,7 +88,7 @@ class Chances:
     @classmethod
     def by(cls, rng: random.Random, *, within: bool) -> Chances:
         """Return chances that differ from run to run, since each bug shows in a weather of its own."""
-        style = rng.choices(["mixed", "sleepy", "edge"], [0.7, 0.15, 0.15 if within else 0.0])[0]
+        style = rng.choices(["mixed", "sleepy", "edge" if within else "tardy"], [0.55, 0.2, 0.25])[0]
         chosen = rng.sample(_FATES, rng.choice([1, 2, 3, 4]))
         mixed = cls(
             crash=rng.choice([0.0, 0.004, 0.01, 0.02]),
@@ -105,7 +105,11 @@ class Chances:
             fates: tuple[tuple[Fate, float], ...] = (("quota", 0.3), ("lost_request", 0.1), ("lost_response", 0.3))
             # About when the second call of a unit is made, and until it is looked up.
             pauses = (95.0, 150.0, 170.0, 200.0, 230.0, 1000.0)
-            return attrs.evolve(mixed, crash=0.0, pause=0.05, pauses=pauses, fates=fates)
+            return attrs.evolve(mixed, crash=0.0, pause=0.05, pauses=pauses, fates=fates, writes_only=True)
+        if style == "tardy":
+            # Too late for the look-ups of one unit, in time for those of the next.
+            fates = (("late", 0.3), ("lost_request", 0.2))
+            return attrs.evolve(mixed, crash=0.0, fates=fates, late=3 * SETTLE, lag=0.0, dispatch=0.0, writes_only=True)
         if style == "edge":
             # All that the model allows at once: nothing must be a second too early.
             return attrs.evolve(
@@ -195,8 +199,10 @@ class World:
 
     def begins(self, process: Process, request: httpx.Request) -> None:
         """Take note that *process* is about to write *request*."""
-        if request.url.path != GETTOKEN.path:
-            process.heat = max(process.heat, _HEAT if request.url.path in _WRITES else _HEAT // 2)
+        if request.url.path in _WRITES:
+            process.heat = _HEAT
+        elif request.url.path != GETTOKEN.path and not self.chances.writes_only:
+            process.heat = max(process.heat, _HEAT // 2)
 
     async def exchange(self, process: Process, request: httpx.Request, checked_at: float) -> httpx.Response:
         """Write *request*, and give the answer or fail, after a time that both may take."""
