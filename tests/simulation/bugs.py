@@ -73,7 +73,6 @@ BUGS: tuple[Bug, ...] = (
             ),
         ),
         "the state alone tells whose a unit is",
-        rare=True,
     ),
     Bug(
         "no_fence_on_arm",
@@ -98,7 +97,6 @@ BUGS: tuple[Bug, ...] = (
             ('"fence": unit.c.fence + 1, "worker"', '"fence": unit.c.fence, "worker"'),
         ),
         "nobody will be paused for that long",
-        rare=True,
     ),
     Bug(
         "one_shot_called_again",
@@ -211,13 +209,13 @@ BUGS: tuple[Bug, ...] = (
             ),
         ),
         "a message that cannot be read is another one",
+        rare=True,
     ),
     Bug(
         "any_text_will_do",
         "outbox/rules.py",
         (("[c for c in candidates if c.done.remote_id not in lookup.taken]", "list(candidates)"),),
         "what looks like it is it, whosever it is",
-        rare=True,
     ),
     Bug(
         "rivals_ignored",
@@ -242,7 +240,6 @@ BUGS: tuple[Bug, ...] = (
         "outbox/kinds/broadcast.py",
         (("unit.armed_at - skew, wecom.port.now() + skew", "unit.armed_at, wecom.port.now()"),),
         "all clocks show the same",
-        rare=True,
     ),
     Bug(
         "no_sweep",
