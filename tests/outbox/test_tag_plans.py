@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import event, insert, text
 
 from privdom.outbox import wishes
-from privdom.outbox.wishes import Pushed, push, wish
+from privdom.outbox.wish_rules import Pushed
+from privdom.outbox.wishes import push, wish
 from privdom.store import Store
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from privdom.outbox import wishes
-from privdom.outbox.wishes import Claimed, Pushed, Task, WishState
+from privdom.outbox.wish_rules import Claimed, Pushed, Task, WishState
 from privdom.outbox.wishes import push as push_table
 from privdom.outbox.wishes import wish as wish_table
 from privdom.store import Store

@@ -30,7 +30,7 @@ from privdom.outbox._twins import same
 from privdom.outbox.rules import judge
 from privdom.outbox.settings import OutboxSettings
 from privdom.outbox.verdicts import Refuse, Release
-from privdom.outbox.wishes import Pushed, Task
+from privdom.outbox.wish_rules import Pushed, Task
 from privdom.store import Store, sql
 from privdom.wecom._values import Done
 from privdom.wecom.client import AsyncWeCom, WeCom

@@ -13,11 +13,8 @@ import json
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
-
-import attrs
 
 from sqlalchemy import (
     ARRAY,
@@ -44,10 +41,23 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from privdom.outbox.wish_rules import (
+    SETTLED_BADLY,
+    Claimed,
+    Pushed,
+    Settled,
+    Task,
+    Wish,
+    WishState,
+    is_fresh,
+    kept,
+    settle,
+    task_of,
+)
 from privdom.store import UtcTime, metadata, sql
 
 
-__all__ = ["Pushed", "Task", "WishState", "claim", "count", "move", "next_at", "record", "take", "want"]
+__all__ = ["claim", "count", "move", "next_at", "record", "take", "want"]
 
 wish = Table(
     "privdom_desired_tag",
@@ -86,62 +96,6 @@ Relation = tuple[str, str]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 
-class WishState(StrEnum):
-    """Where a wish stands."""
-
-    PENDING = "pending"
-    PUSHED = "pushed"
-    FAILED = "failed"
-    """WeCom refused it; ``code`` says why. Wanted again, it is tried again."""
-    NO_RELATION = "no_relation"
-    """The staff does not follow this customer (any more)."""
-
-
-_SETTLED_BADLY = [WishState.FAILED, WishState.NO_RELATION]
-
-
-@attrs.frozen
-class Claimed:
-    """A relation that is this worker's until its lease ends."""
-
-    staff: str
-    customer: str
-    fence: int
-    changes: int
-    attempt: int
-
-
-@attrs.frozen
-class Task:
-    """What is to be done on one relation."""
-
-    claimed: Claimed
-    add: tuple[str, ...] = ()
-    remove: tuple[str, ...] = ()
-    idle: tuple[str, ...] = ()
-    """Tags whose wishes are fulfilled without a call."""
-    fresh: frozenset[tuple[str, str]] = frozenset()
-    """The wishes, by tag and owner, for which no call was ever made before."""
-
-
-@attrs.frozen
-class Pushed:
-    """What came of a task."""
-
-    task: Task
-    done: frozenset[str] = frozenset()
-    failed: Mapping[str, int] = attrs.field(factory=dict[str, int])
-    no_relation: bool = False
-    wait: timedelta | None = None
-    """Not all is settled: try again after this."""
-    unsure: bool = False
-    """The fate of the last call is unknown: what is neither done nor failed may be there."""
-
-    def kept_off(self, tag: str) -> bool:
-        """Whether no call of this task can have put *tag* on."""
-        return self.no_relation or tag in self.failed or not (self.unsure or tag in self.done or tag in self.task.idle)
-
-
 def want(
     conn: Connection, corp_id: str, owner: str, changes: Iterable[tuple[str, str, str, bool]], now: datetime
 ) -> None:
@@ -160,7 +114,7 @@ def want(
             statement = statement.on_conflict_do_update(
                 index_elements=_WISH_KEYS,
                 set_={"wanted": True, "state": WishState.PENDING, "code": None},
-                where=or_(~wish.c.wanted, *(wish.c.state == state for state in _SETTLED_BADLY)),
+                where=or_(~wish.c.wanted, *(wish.c.state == state for state in SETTLED_BADLY)),
             )
             returned = conn.execute(statement.returning(wish.c.staff, wish.c.customer), rows)
             touched.update((row.staff, row.customer) for row in returned)
@@ -234,32 +188,8 @@ def take(conn: Connection, corp_id: str, claimed: Sequence[Claimed]) -> list[Tas
     for row in there:
         wishes[row.staff, row.customer].append(row)
     # Before the call: if this worker dies after it, the tag is there and ours to take off.
-    _update_wishes(conn, [row for row in there if _is_fresh(row)], added=True)
-    return [_task(c, wishes[c.staff, c.customer]) for c in claimed]
-
-
-def _is_fresh(row: AnyRow) -> bool:
-    return bool(row.wanted and row.state == WishState.PENDING and not row.added)
-
-
-def _task(claimed: Claimed, wishes: Sequence[AnyRow]) -> Task:
-    by_tag: dict[str, list[AnyRow]] = {}
-    for row in wishes:
-        by_tag.setdefault(row.tag_id, []).append(row)
-    add: list[str] = []
-    remove: list[str] = []
-    idle: list[str] = []
-    for tag, rows in sorted(by_tag.items()):
-        if all(row.state != WishState.PENDING for row in rows):
-            continue
-        wanted = {row.state for row in rows if row.wanted}
-        if wanted:
-            # What failed is not tried again because somebody else wants it no longer.
-            (add if WishState.PENDING in wanted and WishState.PUSHED not in wanted else idle).append(tag)
-        else:
-            (remove if any(row.added for row in rows) else idle).append(tag)
-    fresh = frozenset((row.tag_id, row.owner) for row in wishes if _is_fresh(row))
-    return Task(claimed, tuple(add), tuple(remove), tuple(idle), fresh)
+    _update_wishes(conn, [row for row in there if is_fresh(row)], added=True)
+    return [task_of(c, wishes[c.staff, c.customer]) for c in claimed]
 
 
 def record(conn: Connection, corp_id: str, results: Sequence[Pushed], now: datetime) -> list[Pushed]:
@@ -272,7 +202,7 @@ def record(conn: Connection, corp_id: str, results: Sequence[Pushed], now: datet
     held = _lock_rows(conn, push, corp_id, [push.c.staff, push.c.customer], relations, _PUSH_KEYS)
     current = {(row.staff, row.customer): row for row in held}
     ours: list[Pushed] = []
-    settled: list[_Settled] = []
+    settled: list[Settled] = []
     for p, relation in zip(results, relations, strict=True):
         now_held = current.get(relation)
         # Somebody who took over may have pushed newer wishes since.
@@ -280,56 +210,18 @@ def record(conn: Connection, corp_id: str, results: Sequence[Pushed], now: datet
             continue
         if now_held.changes == p.task.claimed.changes:
             ours.append(p)
-            settled += [_settle(p, w) for w in wishes[relation]]
+            settled += [settle(p, w) for w in wishes[relation]]
         else:
             # Wishes came in during the push, and which of them it met is not worth telling: it is made again. What may
             # still land must do so before.
             ours.append(Pushed(p.task, wait=p.wait or timedelta(0)))
-            settled += [_Settled(w, w.state, w.code, _added(p, w)) for w in wishes[relation]]
+            settled += [kept(p, w) for w in wishes[relation]]
     _write(conn, settled)
     _close(conn, corp_id, ours, now)
     return ours
 
 
-@attrs.frozen
-class _Settled:
-    """How a wish is to stand."""
-
-    row: AnyRow
-    state: WishState
-    code: int | None
-    added: bool
-
-    @property
-    def changed(self) -> bool:
-        return (self.state, self.code, self.added) != (self.row.state, self.row.code, self.row.added)
-
-    @property
-    def gone(self) -> bool:
-        # What is gone is nobody's wish any more; staff may put the same tag on by hand, and then it is theirs.
-        return not self.row.wanted and self.state in {WishState.PUSHED, WishState.NO_RELATION}
-
-
-def _settle(p: Pushed, row: AnyRow) -> _Settled:
-    if p.no_relation:
-        # With it went all its tags, also those of which this task was not.
-        return _Settled(row, WishState.NO_RELATION, None, added=False)
-    added = _added(p, row)
-    # Another owner's wish for the same tag may be settled already, badly.
-    if row.state == WishState.PENDING:
-        if row.tag_id in p.failed:
-            return _Settled(row, WishState.FAILED, p.failed[row.tag_id], added)
-        if row.tag_id in p.done or (p.wait is None and row.tag_id in p.task.idle):
-            return _Settled(row, WishState.PUSHED, None, added)
-    return _Settled(row, row.state, row.code, added)
-
-
-def _added(p: Pushed, row: AnyRow) -> bool:
-    # Refused for sure, and never called before: what staff put on by hand in the meantime is not ours to take off.
-    return bool(row.added) and not ((row.tag_id, row.owner) in p.task.fresh and p.kept_off(row.tag_id))
-
-
-def _write(conn: Connection, settled: Sequence[_Settled]) -> None:
+def _write(conn: Connection, settled: Sequence[Settled]) -> None:
     _delete_wishes(conn, [s.row for s in settled if s.gone])
     changed = [s for s in settled if s.changed and not s.gone]
     if changed:
@@ -444,7 +336,7 @@ def _this(table: Table, keys: Sequence[str]) -> list[ColumnElement[bool]]:
     return [table.c[name] == bindparam(f"b_{name}") for name in keys]
 
 
-def _key(row: AnyRow, keys: Sequence[str]) -> dict[str, Any]:
+def _key(row: AnyRow | Wish, keys: Sequence[str]) -> dict[str, Any]:
     return {f"b_{name}": value for name, value in zip(keys, attrgetter(*keys)(row), strict=True)}
 
 
@@ -453,7 +345,7 @@ def _update_wishes(conn: Connection, rows: Sequence[AnyRow], **values: Any) -> N
         conn.execute(update(wish).where(*_this(wish, _WISH_KEYS)).values(values), [_key(r, _WISH_KEYS) for r in rows])
 
 
-def _delete_wishes(conn: Connection, rows: Sequence[AnyRow]) -> None:
+def _delete_wishes(conn: Connection, rows: Sequence[AnyRow | Wish]) -> None:
     if rows:
         conn.execute(delete(wish).where(*_this(wish, _WISH_KEYS)), [_key(r, _WISH_KEYS) for r in rows])
 
