@@ -55,7 +55,11 @@ def test_each_point(kind: str, first: Fate) -> None:
     [
         ("link", "well"),
         ("transfer", "well"),
-        pytest.param("text", "lost_response", marks=pytest.mark.skipif(not _LONG, reason="for nox -s stress")),
+        pytest.param(
+            "text",
+            "lost_response",
+            marks=pytest.mark.skipif(not _LONG, reason="too many pairs for every run: nox -s stress tries them"),
+        ),
     ],
 )
 def test_each_pair(kind: str, first: Fate) -> None:

@@ -12,7 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import attrs
 import httpx
@@ -45,18 +45,7 @@ Fate = Literal[
 ]
 
 
-_FATES: tuple[Fate, ...] = (
-    "slow",
-    "refused",
-    "lost_request",
-    "lost_response",
-    "late",
-    "busy_before",
-    "busy_after",
-    "html_after",
-    "quota",
-    "expired_token",
-)
+_FATES: tuple[Fate, ...] = tuple(fate for fate in get_args(Fate) if fate != "well")
 
 
 @attrs.frozen
