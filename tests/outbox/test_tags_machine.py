@@ -143,6 +143,7 @@ class TagMachine(RuleBasedStateMachine):
         self.put: set[tuple[Relation, str]] = set()
         self.in_hand: set[tuple[Relation, str]] = set()
         self.by_hand: set[tuple[Relation, str]] = set()
+        self.refused: set[tuple[Relation, str]] = set()
         self.since = dict.fromkeys(self.wanted, 0)
         self.met = set(self.wanted)
         self.renewed: set[Relation] = set()
@@ -163,8 +164,14 @@ class TagMachine(RuleBasedStateMachine):
         assert self.landing.get(relation, self.now()) <= self.now(), "an older call may still land"
 
     def answered(self, relation: Relation, body: dict[str, Any], code: int) -> None:
+        tags = {(relation, tag) for tag in (*body.get("add_tag", ()), *body.get("remove_tag", ()))}
         if code in {0, -1}:
             self.put |= {(relation, tag) for tag in body.get("add_tag", ())}
+        if code == 0:
+            self.refused -= tags
+        if code == 60011 and len(tags) == 1:
+            # WeCom's last word, until somebody wants it again.
+            self.refused |= tags
         if code in {40068, 60011}:
             # In halves.
             self.excuses += 2
@@ -298,10 +305,11 @@ class TagMachine(RuleBasedStateMachine):
         for change in self.box.record.tag_changes[self.since[relation] :]:
             if (change.staff, change.external_userid) == relation:
                 worn = (worn | set(change.added)) - set(change.removed)
+        refused = {tag for one, tag in self.refused if one == relation}
         if relation not in self.renewed:
-            assert wanted - {self.tag["无"]} <= worn
+            assert wanted - {self.tag["无"]} <= worn | refused
         if relation not in self.left:
-            assert {tag for tag in worn - wanted if (relation, tag) not in self.by_hand} == set()
+            assert {tag for tag in worn - wanted - refused if (relation, tag) not in self.by_hand} == set()
 
     @invariant()
     def only_what_is_ours_goes(self) -> None:

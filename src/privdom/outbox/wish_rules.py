@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Protocol
 
 import attrs
 
@@ -43,24 +42,20 @@ class WishState(StrEnum):
 SETTLED_BADLY = (WishState.FAILED, WishState.NO_RELATION)
 
 
-class Wish(Protocol):
-    """What one owner wants of one tag on one relation, as it is stored."""
+@attrs.frozen
+class Wish:
+    """What one owner wants of one tag on one relation."""
 
-    @property
-    def tag_id(self) -> str: ...
-    @property
-    def owner(self) -> str: ...
-    @property
-    def wanted(self) -> bool: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def added(self) -> bool:
-        """Whether a call of ours may have put the tag there for this owner."""
-        ...
-
-    @property
-    def code(self) -> int | None: ...
+    corp_id: str
+    staff: str
+    customer: str
+    tag_id: str
+    owner: str
+    wanted: bool
+    state: WishState = attrs.field(converter=WishState)
+    added: bool
+    """Whether a call of ours may have put the tag there for this owner."""
+    code: int | None
 
 
 @attrs.frozen
@@ -107,7 +102,7 @@ class Pushed:
 
 def is_fresh(row: Wish) -> bool:
     """Whether no call was ever made for a wish."""
-    return bool(row.wanted and row.state == WishState.PENDING and not row.added)
+    return row.wanted and row.state is WishState.PENDING and not row.added
 
 
 def task_of(claimed: Claimed, wishes: Sequence[Wish]) -> Task:
@@ -119,7 +114,7 @@ def task_of(claimed: Claimed, wishes: Sequence[Wish]) -> Task:
     remove: list[str] = []
     idle: list[str] = []
     for tag, rows in sorted(by_tag.items()):
-        if all(row.state != WishState.PENDING for row in rows):
+        if all(row.state is not WishState.PENDING for row in rows):
             continue
         wanted = {row.state for row in rows if row.wanted}
         if wanted:
@@ -159,19 +154,19 @@ def settle(p: Pushed, row: Wish) -> Settled:
         return Settled(row, WishState.NO_RELATION, None, added=False)
     added = _added(p, row)
     # Another owner's wish for the same tag may be settled already, badly.
-    if row.state == WishState.PENDING:
+    if row.state is WishState.PENDING:
         if row.tag_id in p.failed:
             return Settled(row, WishState.FAILED, p.failed[row.tag_id], added)
         if row.tag_id in p.done or (p.wait is None and row.tag_id in p.task.idle):
             return Settled(row, WishState.PUSHED, None, added)
-    return Settled(row, WishState(row.state), row.code, added)
+    return Settled(row, row.state, row.code, added)
 
 
 def kept(p: Pushed, row: Wish) -> Settled:
     """Return how a wish stands after a task that others have overtaken: as before, but for whose the tag is."""
-    return Settled(row, WishState(row.state), row.code, _added(p, row))
+    return Settled(row, row.state, row.code, _added(p, row))
 
 
 def _added(p: Pushed, row: Wish) -> bool:
     # Refused for sure, and never called before: what staff put on by hand in the meantime is not ours to take off.
-    return bool(row.added) and not ((row.tag_id, row.owner) in p.task.fresh and p.kept_off(row.tag_id))
+    return row.added and not ((row.tag_id, row.owner) in p.task.fresh and p.kept_off(row.tag_id))

@@ -14,7 +14,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter, itemgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -93,7 +93,6 @@ Index("ix_privdom_tag_push_due", push.c.corp_id, push.c.due_at, push.c.staff, pu
 _WISH_KEYS = ["corp_id", "staff", "customer", "tag_id", "owner"]
 _PUSH_KEYS = ["corp_id", "staff", "customer"]
 Relation = tuple[str, str]
-AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 
 def want(
@@ -130,7 +129,7 @@ def move(conn: Connection, corp_id: str, ways: Mapping[str, tuple[str, str]], no
     handovers = {(handover, customer) for customer, (handover, _) in ways.items()}
     takeovers = {(takeover, customer) for customer, (_, takeover) in ways.items()}
     # All are locked before the first is written, so that the order of locks holds beyond a chunk.
-    locked: list[AnyRow] = []
+    locked: list[Wish] = []
     for chunk in sql.chunks(sorted(handovers | takeovers)):
         locked += _lock_wishes(conn, corp_id, [wish.c.staff, wish.c.customer], chunk)
     rows = [row for row in locked if (row.staff, row.customer) in handovers]
@@ -183,7 +182,7 @@ def claim(conn: Connection, corp_id: str, *, now: datetime, lease: timedelta, li
 
 def take(conn: Connection, corp_id: str, claimed: Sequence[Claimed]) -> list[Task]:
     """Return what is to be done on the claimed relations, and note that it may be done from now on."""
-    wishes: dict[Relation, list[AnyRow]] = {(c.staff, c.customer): [] for c in claimed}
+    wishes: dict[Relation, list[Wish]] = {(c.staff, c.customer): [] for c in claimed}
     there = _lock_wishes(conn, corp_id, [wish.c.staff, wish.c.customer], list(wishes))
     for row in there:
         wishes[row.staff, row.customer].append(row)
@@ -195,7 +194,7 @@ def take(conn: Connection, corp_id: str, claimed: Sequence[Claimed]) -> list[Tas
 def record(conn: Connection, corp_id: str, results: Sequence[Pushed], now: datetime) -> list[Pushed]:
     """Store what came of tasks; return those that were still ours, as they are stored."""
     relations = [(p.task.claimed.staff, p.task.claimed.customer) for p in results]
-    wishes: dict[Relation, list[AnyRow]] = {relation: [] for relation in relations}
+    wishes: dict[Relation, list[Wish]] = {relation: [] for relation in relations}
     for row in _lock_wishes(conn, corp_id, [wish.c.staff, wish.c.customer], relations):
         wishes[row.staff, row.customer].append(row)
     # After the wishes: a wish that they do not show is then among the changes, or still waits for this lock.
@@ -268,8 +267,10 @@ def _lock_wishes(
     columns: Sequence[Column[Any]],
     keys: Sequence[tuple[str, ...]],
     *where: ColumnElement[bool],
-) -> Sequence[AnyRow]:
-    return _lock_rows(conn, wish, corp_id, columns, keys, _WISH_KEYS, *where)
+) -> list[Wish]:
+    rows = _lock_rows(conn, wish, corp_id, columns, keys, _WISH_KEYS, *where)
+    # The columns of the table are the fields, in their order.
+    return [Wish(*row) for row in rows]
 
 
 def _lock_rows(
@@ -280,7 +281,7 @@ def _lock_rows(
     keys: Sequence[tuple[str, ...]],
     order: Sequence[str],
     *where: ColumnElement[bool],
-) -> Sequence[AnyRow]:
+) -> list[Row[*tuple[Any, ...]]]:
     """Return the rows of which *columns* are among *keys*, locked in their order."""
     given, values = _given(conn, keys)
     found = and_(table.c.corp_id == corp_id, *(c == v for c, v in zip(columns, values, strict=True)), *where)
@@ -336,16 +337,16 @@ def _this(table: Table, keys: Sequence[str]) -> list[ColumnElement[bool]]:
     return [table.c[name] == bindparam(f"b_{name}") for name in keys]
 
 
-def _key(row: AnyRow | Wish, keys: Sequence[str]) -> dict[str, Any]:
+def _key(row: Wish, keys: Sequence[str]) -> dict[str, Any]:
     return {f"b_{name}": value for name, value in zip(keys, attrgetter(*keys)(row), strict=True)}
 
 
-def _update_wishes(conn: Connection, rows: Sequence[AnyRow], **values: Any) -> None:
+def _update_wishes(conn: Connection, rows: Sequence[Wish], **values: Any) -> None:
     if rows:
         conn.execute(update(wish).where(*_this(wish, _WISH_KEYS)).values(values), [_key(r, _WISH_KEYS) for r in rows])
 
 
-def _delete_wishes(conn: Connection, rows: Sequence[AnyRow | Wish]) -> None:
+def _delete_wishes(conn: Connection, rows: Sequence[Wish]) -> None:
     if rows:
         conn.execute(delete(wish).where(*_this(wish, _WISH_KEYS)), [_key(r, _WISH_KEYS) for r in rows])
 
