@@ -222,7 +222,6 @@ BUGS: tuple[Bug, ...] = (
         "outbox/rules.py",
         (("    if candidates and lookup.rivals:\n", "    if candidates and lookup is None:\n"),),
         "of two lost messages of one text, the one found is this one",
-        rare=True,
     ),
     Bug(
         "gives_up",

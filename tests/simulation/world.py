@@ -43,8 +43,7 @@ Fate = Literal[
     "quota",
     "expired_token",
 ]
-
-
+Style = Literal["mixed", "sleepy", "edge", "tardy"]
 _FATES: tuple[Fate, ...] = tuple(fate for fate in get_args(Fate) if fate != "well")
 
 
@@ -52,6 +51,7 @@ _FATES: tuple[Fate, ...] = tuple(fate for fate in get_args(Fate) if fate != "wel
 class Chances:
     """How likely what is, in one run."""
 
+    style: Style = "mixed"
     crash: float = 0.0
     pause: float = 0.0
     fates: tuple[tuple[Fate, float], ...] = ()
@@ -77,9 +77,11 @@ class Chances:
     @classmethod
     def by(cls, rng: random.Random, *, within: bool) -> Chances:
         """Return chances that differ from run to run, since each bug shows in a weather of its own."""
-        style = rng.choices(["mixed", "sleepy", "edge" if within else "tardy"], [0.55, 0.2, 0.25])[0]
+        styles: tuple[Style, ...] = ("mixed", "sleepy", "edge" if within else "tardy")
+        style = rng.choices(styles, (0.55, 0.2, 0.25))[0]
         chosen = rng.sample(_FATES, rng.choice([1, 2, 3, 4]))
         mixed = cls(
+            style=style,
             crash=rng.choice([0.0, 0.004, 0.01, 0.02]),
             pause=rng.choice([0.0, 0.005, 0.02]),
             fates=tuple((fate, rng.choice([0.03, 0.08, 0.15])) for fate in chosen),
