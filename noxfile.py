@@ -75,13 +75,19 @@ def simulation(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", "--dist", "worksteal", "tests/simulation", *session.posargs)
 
 
-LONG = ("tests/kills", "tests/simulation/test_bugs.py", "tests/simulation/test_crash_points.py")
+LONG = (
+    "tests/kills",
+    "tests/simulation/test_bugs.py",
+    "tests/simulation/test_crash_points.py",
+    "tests/outbox/test_gate_machine.py",
+    "tests/outbox/test_tags_machine.py",
+)
 
 
 @nox.session(default=False)
 def stress(session: nox.Session) -> None:
     """
-    An hour of harm: 20,000 simulated runs and all planted bugs, a thousand kills on each database, power losses.
+    Harm for hours: 20,000 simulated runs, all planted bugs, a thousand kills on each database, power losses.
 
     ``nox -s stress -- simulation 5000`` runs the simulation alone, from seed 0 on; ``-- bugs 5000`` the planted bugs.
     """
@@ -91,7 +97,9 @@ def stress(session: nox.Session) -> None:
         return
     session.run("python", "-m", "tests.simulation", "stress", "3600", "20000")
     sizes = {
+        "HYPOTHESIS_PROFILE": "default",
         "PRIVDOM_BUG_SEEDS": "5000",
+        "PRIVDOM_EXAMPLES": "300",
         "PRIVDOM_KILLS": "1000",
         "PRIVDOM_PAIRS": "1",
         "PRIVDOM_POWER_STEP": "5",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -27,6 +29,7 @@ from privdom.wecom.retry import Retry
 from tests.outbox.corp import OutboxSettings
 
 
+EXAMPLES = int(os.environ.get("PRIVDOM_EXAMPLES", "30"))
 ZONES = [CHINA, UTC, ZoneInfo("America/New_York"), ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Europe/Berlin")]
 # Before the ends of months and weeks, and before clocks change in those zones.
 STARTS = [
@@ -377,5 +380,5 @@ class Machine(RuleBasedStateMachine):
 
 TestGate = Machine.TestCase
 TestGate.settings = settings(
-    max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=EXAMPLES, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -26,6 +27,7 @@ from privdom.store import Store
 from tests.outbox.corp import SETTLE, Corp, Crash
 
 
+EXAMPLES = int(os.environ.get("PRIVDOM_EXAMPLES", "40"))
 OWNERS = ("tiering", "scoring")
 STAFF = ("zhang", "li")
 TAGS = ("金", "银", "无")
@@ -336,8 +338,8 @@ class AsyncTagMachine(TagMachine):
     kind = "async"
 
 
-_settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+_settings = settings(max_examples=EXAMPLES, stateful_step_count=15, deadline=None)
 TestBlocking = BlockingTagMachine.TestCase
 TestBlocking.settings = _settings
 TestAsync = AsyncTagMachine.TestCase
-TestAsync.settings = settings(_settings, max_examples=15)
+TestAsync.settings = settings(_settings, max_examples=max(EXAMPLES // 3, 1))
