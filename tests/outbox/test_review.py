@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from privdom._port import Port
 from privdom.errors import ApiError, UsageError
-from privdom.outbox import BROADCAST, CONTACT_WAY, TRANSFER, Policy, Subject, UnitState
+from privdom.outbox import BROADCAST, CONTACT_WAY, TRANSFER, AsyncDesiredTags, Policy, Subject, UnitState
 from privdom.outbox.tables import audit
 from privdom.sandbox import Fault
 from privdom.store import Store
@@ -450,5 +450,25 @@ def test_slow_lookups(on_port: OnPort, store: Store) -> None:
 
         tired.meanwhile = meanwhile
         assert 6 == (await slow.tick()).confirmed
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+# Hosts.
+
+
+def test_a_host_cannot_take_a_call_back(on_port: OnPort, store: Store) -> None:
+    """A store joined to a host's transaction plans, but makes no call: a roll-back would forget it."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        with store.begin() as conn:
+            inside = store.joined(conn)
+            outbox = corp.outbox(port, inside)
+            tags = AsyncDesiredTags(corp.wecom(port), inside)
+            assert outbox.plan(conn, BROADCAST, text_message(corp), owner="me", subjects=_again(corp)).unit_id
+            for work in (outbox.tick, outbox.drain, tags.push):
+                with pytest.raises(UsageError, match="give it a store of its own"):
+                    await work()
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)

@@ -54,9 +54,7 @@ class AsyncMirror:
     """
 
     def __init__(self, wecom: AsyncWeCom, store: Store, *, in_flight: int = 4) -> None:
-        if store.borrowed:
-            msg = "a mirror commits page by page: give it a store of its own, not one joined to a transaction"
-            raise UsageError(msg)
+        store.commits_itself("a mirror")
         if in_flight < 1:
             msg = f"in_flight must be at least 1, not {in_flight}"
             raise UsageError(msg)

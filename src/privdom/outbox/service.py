@@ -271,8 +271,11 @@ class AsyncOutbox:
         Safe to be called from anywhere at any time, also several times at once.
 
         Raises:
+            UsageError: The store is joined to a transaction of a host. What is called must be known before, come what
+                may, and a transaction may be rolled back.
             PrivdomError: No token is to be had. Nothing was armed; call again later.
         """
+        self._ctx.store.commits_itself("a tick")
         report = await recover(self._ctx, budget)
         while budget > 0:
             due, part = await call_round(self._ctx, min(budget, self._ctx.settings.in_flight))

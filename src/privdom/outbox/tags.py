@@ -183,11 +183,12 @@ class AsyncDesiredTags:
         up or WeCom is out of reach; `next_at` says when to call again.
 
         Raises:
+            UsageError: The store is joined to a transaction of a host.
             PrivdomError: No token is to be had. Nothing is in hand then; call again later.
         """
+        self._store.commits_itself("a push")
         await self._wecom.token()
-        # A host's transaction stays in its thread.
-        lanes = min(1 if self._store.borrowed else _LANES, limit)
+        lanes = min(_LANES, limit)
         if lanes < 1:
             return PushReport()
         shares = [limit // lanes + (i < limit % lanes) for i in range(lanes)]

@@ -81,6 +81,17 @@ class Store:
         """Whether this store works inside a host's transaction, and so must stay in the host's thread."""
         return False
 
+    def commits_itself(self, who: str) -> None:
+        """
+        Refuse a store that cannot commit by itself, for *who* must have something durable before it goes on.
+
+        Raises:
+            UsageError: It is joined to a transaction of a host.
+        """
+        if self.borrowed:
+            msg = f"{who} commits step by step: give it a store of its own, not one joined to a transaction"
+            raise UsageError(msg)
+
     @property
     def is_prepared(self) -> bool:
         """Whether this store has seen all tables in the database that are registered by now."""
