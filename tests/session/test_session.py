@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import attrs
+import httpcore
 import httpx
 import pytest
 
@@ -504,7 +505,7 @@ def test_a_refusal_stands_even_if_no_new_token_can_be_had(on_port: OnPort) -> No
 
 
 def test_no_token_and_no_secret_leaks(on_port: OnPort, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither logs, reprs, errors nor what hangs on an error hold the token or the secret."""
+    """Neither logs, reprs, errors nor what hangs on an error hold the token or the secret, and logs no query at all."""
     caplog.set_level(logging.DEBUG)
     server = Server(httpx.ReadTimeout("x", request=httpx.Request("GET", "http://x/?access_token=SECRETTOKEN1")))
 
@@ -517,12 +518,16 @@ def test_no_token_and_no_secret_leaks(on_port: OnPort, caplog: pytest.LogCapture
             return f"{wecom!r} {wecom.session!r} {e!r} {e} {e.__cause__!r} {e.__context__!r} {e.__dict__}"
         return "no error"
 
+    async def ask_about_anna(port: Port) -> None:
+        await on(port).session.call(READ, Ask("wmanna"), Nothing)
+
     text = on_port(scenario, transport=server.transport)
-    on_port(calling(READ), transport=server.transport)
+    on_port(ask_about_anna, transport=server.transport)
 
     assert "SECRET" not in text
     assert "SECRET" not in caplog.text
-    assert "access_token=***" in caplog.text
+    assert f"{READ.path}?***" in caplog.text
+    assert "wmanna" not in caplog.text
     assert "SECRET" not in repr(AccessToken("SECRET"))
 
 
@@ -542,6 +547,33 @@ def test_the_hook_is_told_of_each_exchange(on_port: OnPort) -> None:
         (READ.path, 2, None, "MayHaveArrived"),
         (READ.path, 3, 0, None),
     ] == [(i.path, i.attempt, i.errcode, i.error) for i in told]
+
+
+@pytest.mark.parametrize("trouble", [NotSent("a call of its own"), RuntimeError("SECRET")], ids=["ours", "another"])
+def test_a_hook_that_fails_changes_nothing(
+    on_port: OnPort, caplog: pytest.LogCaptureFixture, trouble: Exception
+) -> None:
+    """What came of a call is what WeCom answered, whatever becomes of telling it to somebody."""
+    server = Server()
+
+    def hook(info: CallInfo) -> None:
+        raise trouble
+
+    on_port(once(hook=hook), transport=server.transport)
+
+    assert 1 == len(server.requests)
+    assert f"the hook failed after {NEW_TAG.path}: {type(trouble).__name__}" in caplog.text
+    assert "SECRET" not in caplog.text
+
+
+@pytest.mark.parametrize(("why", "error"), [(httpcore.ConnectError(), NotSent), (OSError(), MayHaveArrived)])
+def test_only_a_known_cause_tells_that_nothing_left(on_port: OnPort, why: Exception, error: type[Exception]) -> None:
+    """A transport may call any loss of its library's a connect error: only httpx's own word is taken for it."""
+    trouble = httpx.ConnectTimeout("x")
+    trouble.__cause__ = why
+
+    with pytest.raises(error):
+        on_port(once(), transport=Server(trouble).transport)
 
 
 def test_calls_wait_for_the_quota(on_port: OnPort) -> None:

@@ -41,12 +41,12 @@ class AsyncWeCom:
         base_url: another address than WeCom's, such as a sandbox's.
         timeout: seconds to wait for each step of one HTTP exchange.
         proxy: URL of a proxy, where WeCom trusts only its address.
-        transport: an httpx transport to send through.
+        transport: an httpx transport to send through; one that repeats calls by itself must not repeat these.
         token_source: where access tokens come from; by default WeCom is asked with the secret.
         quotas: where calls are counted; by default all clients of this process share one count.
         retry: how patiently to repeat what may be repeated.
         clock: civil time; by default the machine's.
-        hook: called after each HTTP exchange with a `CallInfo`; plain or async.
+        hook: called after each HTTP exchange with a `CallInfo`; plain or async. If it fails, that is logged.
 
     Raises:
         UsageError: The corp id or the secret is empty.
@@ -178,12 +178,12 @@ class WeCom(Blocking[AsyncWeCom]):
         base_url: another address than WeCom's, such as a sandbox's.
         timeout: seconds to wait for each step of one HTTP exchange.
         proxy: URL of a proxy, where WeCom trusts only its address.
-        transport: an httpx transport to send through.
+        transport: an httpx transport to send through; one that repeats calls by itself must not repeat these.
         token_source: where access tokens come from; by default WeCom is asked with the secret.
         quotas: where calls are counted; by default all clients of this process share one count.
         retry: how patiently to repeat what may be repeated.
         clock: civil time; by default the machine's.
-        hook: called after each HTTP exchange with a `CallInfo`.
+        hook: called after each HTTP exchange with a `CallInfo`. If it fails, that is logged.
 
     Raises:
         UsageError: The corp id or the secret is empty.

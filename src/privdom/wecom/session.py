@@ -34,21 +34,29 @@ _log = logging.getLogger("privdom.wecom")
 # Nothing of these has reached WeCom: the connection was never there, or the
 # proxy refused to open it.
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-_TOKEN_IN_URL = re.compile(r"(access_token|corpsecret)=[^&\s\"']+")
+# A query of ours: there is none without a token, but for the one with the secret.
+_OUR_QUERY = re.compile(r"\?[^\s\"']*(?:access_token|corpsecret)=[^\s\"']*")
 
 
-class _MaskTokens(logging.Filter):
-    """httpx logs whole URLs, and WeCom's tokens and secrets stand in them."""
+class _MaskQueries(logging.Filter):
+    """httpx logs whole URLs, in which WeCom's tokens, secrets, and the ids of customers stand."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        masked = _TOKEN_IN_URL.sub(r"\1=***", text)
+        masked = _OUR_QUERY.sub("?***", text)
         if masked != text:
             record.msg, record.args = masked, ()
         return True
 
 
-_MASK = _MaskTokens()
+_MASK = _MaskQueries()
+
+
+def _never_left(error: httpx.HTTPError) -> bool:
+    """Return whether nothing of a request has reached WeCom."""
+    why = error.__cause__ or error.__context__
+    # Other transports translate the errors of their own libraries, some of which say so too when the answer breaks off.
+    return isinstance(error, _NEVER_LEFT) and (why is None or type(why).__module__.startswith("httpcore"))
 
 
 @attrs.frozen
@@ -246,8 +254,15 @@ class Session:
         finally:
             seconds = self.port.monotonic() - began
             _log.debug("%s attempt %d: %s after %.3f s", endpoint.path, attempt, error or "ok", seconds)
-            if self._hook is not None:
-                await maybe_await(self._hook(CallInfo(endpoint.path, attempt, seconds, errcode, error)))
+            await self._tell(CallInfo(endpoint.path, attempt, seconds, errcode, error))
+
+    async def _tell(self, info: CallInfo) -> None:
+        if self._hook is None:
+            return
+        try:
+            await maybe_await(self._hook(info))
+        except Exception as e:  # noqa: BLE001 - what came of the call counts, not what came of telling
+            _log.error("the hook failed after %s: %s", info.path, type(e).__name__)
 
     async def _send(
         self, endpoint: Endpoint, params: dict[str, Any], body: bytes, answer: type[T], until: float | None
@@ -267,10 +282,11 @@ class Session:
         failure: PrivdomError
         try:
             response = await self.port.send(request)
-        except _NEVER_LEFT as e:
-            failure = NotSent(f"{endpoint.path}: no connection to {self._host} ({type(e).__name__})")
         except httpx.HTTPError as e:
-            failure = MayHaveArrived(f"{endpoint.path}: no answer from {self._host} ({type(e).__name__})")
+            if _never_left(e):
+                failure = NotSent(f"{endpoint.path}: no connection to {self._host} ({type(e).__name__})")
+            else:
+                failure = MayHaveArrived(f"{endpoint.path}: no answer from {self._host} ({type(e).__name__})")
         else:
             return read_answer(endpoint, response.content, answer, status=response.status_code)
         raise failure
