@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,9 +14,21 @@ import pytest
 
 from sqlalchemy import select
 
+from privdom import WeCom
 from privdom._port import Port
 from privdom.errors import ApiError, UsageError
-from privdom.outbox import BROADCAST, CONTACT_WAY, TRANSFER, AsyncDesiredTags, Policy, Subject, UnitState
+from privdom.outbox import (
+    BROADCAST,
+    CONTACT_WAY,
+    TRANSFER,
+    AsyncDesiredTags,
+    Outbox,
+    OutboxSettings,
+    Policy,
+    Subject,
+    UnitState,
+    transitions,
+)
 from privdom.outbox.tables import audit
 from privdom.sandbox import Fault
 from privdom.store import Store
@@ -22,6 +36,7 @@ from privdom.wecom.codes import ContactWayUpdate, NewContactWay
 from privdom.wecom.messages import NewMessage
 from tests.conftest import OnPort
 from tests.outbox.corp import (
+    FREE,
     Corp,
     HookedPort,
     Points,
@@ -33,6 +48,7 @@ from tests.outbox.corp import (
     transfer,
     unit,
 )
+from tests.postgres import new_database
 
 
 LOST = Fault("lost_response", "add_msg_template")
@@ -472,3 +488,70 @@ def test_a_host_cannot_take_a_call_back(on_port: OnPort, store: Store) -> None:
                     await work()
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_a_sweep_beside_a_confirmation(postgresql_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another worker confirms while a sweep asks the database about it is not taken for a second one."""
+    corp = Corp()
+    called, go_on = threading.Event(), threading.Event()
+    asked: list[str] = []
+
+    class Slow(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            response = corp.box.transport.handle_request(request)
+            if request.url.path.endswith("add_msg_template"):
+                called.set()
+                assert go_on.wait(20)
+            return response
+
+    def outbox_on(transport: httpx.BaseTransport, store: Store) -> Outbox:
+        wecom = WeCom(corp.box.corp_id, corp.box.secret, transport=transport, clock=corp.box.clock)
+        return Outbox(wecom, store, OutboxSettings(policy=Policy.RESEND, gate=FREE))
+
+    with new_database(postgresql_server) as url, Store(url) as store:
+        sweeping, sending = outbox_on(corp.box.transport, store), outbox_on(Slow(), store)
+
+        def plan_for(outbox: Outbox, day: str) -> str:
+            with store.begin() as conn:
+                report = outbox.plan(conn, BROADCAST, text_message(corp), owner="me", subjects=_again(corp, day))
+            assert report.unit_id
+            return report.unit_id
+
+        corp.box.faults.add(GONE)
+        first = plan_for(sweeping, "monday")
+        for _ in range(4):
+            sweeping.tick()
+            corp.box.advance(timedelta(minutes=2))
+        sweeping.tick()
+        with store.read() as conn:
+            swept_at = sweeping.unit(conn, first).due_at
+        assert swept_at is not None
+        corp.box.advance_to(swept_at - timedelta(seconds=10))
+        second = plan_for(sending, "tuesday")
+        worker = threading.Thread(target=sending.tick)
+        worker.start()
+        assert called.wait(20)
+
+        def between(name: str) -> Callable[..., Any]:
+            original = getattr(transitions, name)
+
+            def ask(*args: Any) -> Any:
+                asked.append(name)
+                if len(asked) == 2:
+                    go_on.set()
+                    worker.join()
+                return original(*args)
+
+            return ask
+
+        for name in ("taken", "rivals"):
+            monkeypatch.setattr(transitions, name, between(name))
+        corp.box.advance(timedelta(seconds=20))
+        report = sweeping.tick()
+        monkeypatch.undo()
+
+        assert {"taken", "rivals"} == set(asked)
+        assert (1, 0) == (report.swept, report.cancelled)
+        with store.read() as conn:
+            assert UnitState.CONFIRMED == sending.unit(conn, second).state
+    assert 2 == len(corp.messages())

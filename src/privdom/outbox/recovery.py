@@ -113,12 +113,13 @@ async def _undo(ctx: Context, kind: Kind[Any, Any], second: Candidate) -> bool:
 def _others(unit: Unit, candidates: Collection[Candidate], conn: Connection) -> list[tuple[Candidate, bool, bool]]:
     """Return what may be a second one, whether it surely is, so that it is taken back, and whether it is noted."""
     ids = {c.done.remote_id for c in candidates if c.done.remote_id}
+    # Rivals first: one that is confirmed between the two statements is then at least known.
+    rivals = transitions.rivals(conn, unit)
     known = transitions.taken(conn, unit, ids) | transitions.audited(conn, unit.id, [_CANCELLED])
     noted = transitions.audited(conn, unit.id, [_SUSPECTED])
     others = [c for c in candidates if c.done.remote_id in ids - known - {unit.remote_id}]
     # One call makes one task.
     twice = unit.attempt > 1
-    rivals = bool(others) and transitions.rivals(conn, unit)
     return [(c, twice and (c.certain or (c.whole and not rivals)), c.done.remote_id in noted) for c in others]
 
 
@@ -158,6 +159,8 @@ def _settle(ctx: Context, conn: Connection, looked: Sequence[_Looked], now: date
 def _verdict(ctx: Context, conn: Connection, look: _Looked, now: datetime) -> Verdict:
     unit, finding = look.unit, look.finding
     candidates = finding.candidates if isinstance(finding, Found) else ()
+    # Before what is taken, as in a sweep.
+    rivals = bool(candidates) and transitions.rivals(conn, unit)
     lookup = Lookup(
         now=now,
         policy=unit.policy,
@@ -168,7 +171,7 @@ def _verdict(ctx: Context, conn: Connection, look: _Looked, now: datetime) -> Ve
         undoes=ctx.kind_of(unit).undoes,
         settings=ctx.settings,
         taken=transitions.taken(conn, unit, {c.done.remote_id for c in candidates if c.done.remote_id}),
-        rivals=transitions.rivals(conn, unit) if candidates else False,
+        rivals=rivals,
     )
     return look_failed(finding, lookup) if isinstance(finding, PrivdomError) else decide(finding, lookup)
 
