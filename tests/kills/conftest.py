@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.kills.harness import Nursery
-from tests.postgres import database, postgresql_server
+from tests.postgres import database, postgresql_server, postgresql_tables
 
 
-__all__ = ["database", "postgresql_server"]
+__all__ = ["database", "postgresql_server", "postgresql_tables"]
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ from privdom.sandbox import Sandbox
 from privdom.store import Store
 from tests.conftest import OnPort
 from tests.livecodes.corp import Corp
-from tests.postgres import database, postgresql_server
+from tests.postgres import database, postgresql_server, postgresql_tables
 
 
-__all__ = ["database", "play", "play_on_databases", "postgresql_server", "sandbox", "store"]
+__all__ = ["database", "play", "play_on_databases", "postgresql_server", "postgresql_tables", "sandbox", "store"]
 
 Play = Callable[[Callable[[Corp], Coroutine[Any, Any, None]]], None]
 

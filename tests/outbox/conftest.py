@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.postgres import database, postgresql_server, store
+from tests.postgres import database, postgresql_server, postgresql_tables, store
 
 
-__all__ = ["database", "postgresql_server", "store"]
+__all__ = ["database", "postgresql_server", "postgresql_tables", "store"]

@@ -20,10 +20,10 @@ from privdom.wecom import AsyncWeCom
 from privdom.wecom.callbacks import Callbacks, Crypto
 from privdom.wecom.quota import MemoryQuotas
 from tests.conftest import OnPort
-from tests.postgres import database, postgresql_server, store
+from tests.postgres import database, postgresql_server, postgresql_tables, store
 
 
-__all__ = ["database", "postgresql_server", "store"]
+__all__ = ["database", "postgresql_server", "postgresql_tables", "store"]
 
 
 @pytest.fixture

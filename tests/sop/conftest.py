@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.postgres import database, postgresql_server
+from tests.postgres import database, postgresql_server, postgresql_tables
 
 from privdom.sandbox import Sandbox
 from privdom.store import Store
 
 
-__all__ = ["database", "postgresql_server", "sandbox", "store"]
+__all__ = ["database", "postgresql_server", "postgresql_tables", "sandbox", "store"]
 
 
 @pytest.fixture
