@@ -47,13 +47,13 @@ def _log(store: Store, unit_id: str | None) -> list[str]:
 
 def test_still_dispatching(on_port: OnPort, store: Store) -> None:
     """41063 is neither there nor absent: the look-up waits for as long as it takes."""
-    corp = Corp(dispatch_time=timedelta(hours=3))
+    corp = Corp(dispatch_time=timedelta(minutes=20))
 
     async def scenario(port: Port) -> None:
         outbox = corp.outbox(port, store)
         report = plan(store, outbox, BROADCAST, text_message(corp))
         corp.box.faults.add(LOST)
-        await run_out(corp, store, outbox)
+        await run_out(corp, store, outbox, hours=1)
         assert UnitState.CONFIRMED == unit(store, outbox, report.unit_id).state
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
