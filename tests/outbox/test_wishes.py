@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import attrs
@@ -44,8 +44,8 @@ def _claim(conn: Connection, now: datetime = NOW, limit: int = 10, corp: str = "
     return wishes.claim(conn, corp, now=now, lease=LEASE, limit=limit)
 
 
-def _task(conn: Connection) -> Task:
-    (claimed,) = _claim(conn)
+def _task(conn: Connection, now: datetime = NOW) -> Task:
+    (claimed,) = _claim(conn, now)
     (task,) = wishes.take(conn, "ww1", [claimed])
     return task
 
@@ -140,8 +140,9 @@ def test_claimed(store: Store) -> None:
 
         assert NOW - MINUTE == wishes.next_at(conn, "ww1")
         first, second = _claim(conn, limit=2), _claim(conn)
-        assert [Claimed("u", "wm1", 1, 1, 0), Claimed("s", "wm1", 1, 1, 0)] == first
-        assert [Claimed("s", "wm2", 1, 1, 0), Claimed("t", "wm1", 5, 3, 2)] == second
+        end = NOW + LEASE
+        assert [Claimed("u", "wm1", 1, 1, 0, end), Claimed("s", "wm1", 1, 1, 0, end)] == first
+        assert [Claimed("s", "wm2", 1, 1, 0, end), Claimed("t", "wm1", 5, 3, 2, end)] == second
         assert [] == _claim(conn)
         assert {"s": NOW + LEASE, "t": NOW + LEASE, "u": NOW + LEASE, "v": NOW + MINUTE} == {
             row[0]: row[5] for row in _pushes(conn) if row[0] != "ww2"
@@ -149,7 +150,7 @@ def test_claimed(store: Store) -> None:
         assert NOW + MINUTE == wishes.next_at(conn, "ww1")
         assert NOW == wishes.next_at(conn, "ww2")
         assert wishes.next_at(conn, "ww3") is None
-        assert [Claimed("v", "wm1", 1, 1, 0)] == _claim(conn, NOW + MINUTE)
+        assert [Claimed("v", "wm1", 1, 1, 0, end + MINUTE)] == _claim(conn, NOW + MINUTE)
 
 
 def test_new_wish_under_a_lease(store: Store) -> None:
@@ -277,6 +278,37 @@ def test_taken_over(store: Store) -> None:
 
 
 @pytest.mark.parametrize("wait", [None, MINUTE])
+def test_slept_until_the_relation_began_anew(store: Store, wait: timedelta | None) -> None:
+    """Who slept past its lease decides nothing for a claim that is like its own, of a relation that began anew."""
+    with store.begin() as conn:
+        _want(conn, "x", "a")
+        slept = _task(conn)
+        over = NOW + LEASE
+        other = _task(conn, over)
+        assert 1 == len(_record(conn, Pushed(other, frozenset(other.add)), now=over))
+        _want(conn, "x", "-a")
+        third = _task(conn, over)
+        held = _pushes(conn)
+
+        assert [] == _record(conn, Pushed(slept, frozenset({"a"}), wait=wait), now=over)
+        assert {("a", "x"): (False, "pending", True, None)} == _wishes(conn)
+        assert held == _pushes(conn)
+        assert 1 == len(_record(conn, Pushed(third, frozenset(third.remove)), now=over))
+        assert {} == _wishes(conn)
+
+
+def test_lease_to_the_microsecond(store: Store) -> None:
+    """A lease is still ours whatever the microseconds and the zone of our clock."""
+    now = datetime(2026, 1, 2, 8, 0, 0, 123457, timezone(timedelta(hours=8)))
+    with store.begin() as conn:
+        _want(conn, "x", "a")
+        task = _task(conn, now)
+
+        assert 1 == len(_record(conn, Pushed(task, frozenset(task.add)), now=now))
+        assert [] == _pushes(conn)
+
+
+@pytest.mark.parametrize("wait", [None, MINUTE])
 def test_overtaken(store: Store, wait: timedelta | None) -> None:
     """Where a wish came in during the push, all is made again, at once or when the call cannot land any more."""
     with store.begin() as conn:
@@ -309,7 +341,7 @@ def test_settled_badly_before(store: Store) -> None:
         assert {("bad", "x"): (True, "failed", False, 5)} == _wishes(conn)
 
 
-CLAIMED = Claimed("s", "wm1", 1, 1, 0)
+CLAIMED = Claimed("s", "wm1", 1, 1, 0, NOW + LEASE)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ Pure: wishes and results come in, tasks and states come out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import attrs
@@ -67,6 +67,8 @@ class Claimed:
     fence: int
     changes: int
     attempt: int
+    until: datetime
+    """The end of the lease."""
 
 
 @attrs.frozen

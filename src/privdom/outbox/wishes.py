@@ -173,9 +173,12 @@ def claim(conn: Connection, corp_id: str, *, now: datetime, lease: timedelta, li
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    claimed = [Claimed(row.staff, row.customer, row.fence + 1, row.changes, row.attempt) for row in conn.execute(query)]
+    until = now + lease
+    claimed = [
+        Claimed(row.staff, row.customer, row.fence + 1, row.changes, row.attempt, until) for row in conn.execute(query)
+    ]
     if claimed:
-        changed = update(push).where(*_this(push, _PUSH_KEYS)).values(fence=push.c.fence + 1, due_at=now + lease)
+        changed = update(push).where(*_this(push, _PUSH_KEYS)).values(fence=push.c.fence + 1, due_at=until)
         conn.execute(changed, [{"b_corp_id": corp_id, "b_staff": c.staff, "b_customer": c.customer} for c in claimed])
     return claimed
 
@@ -203,11 +206,13 @@ def record(conn: Connection, corp_id: str, results: Sequence[Pushed], now: datet
     ours: list[Pushed] = []
     settled: list[Settled] = []
     for p, relation in zip(results, relations, strict=True):
-        now_held = current.get(relation)
-        # Somebody who took over may have pushed newer wishes since.
-        if now_held is None or now_held.fence != p.task.claimed.fence:
+        now_held, claimed = current.get(relation), p.task.claimed
+        # Somebody who took over may have pushed newer wishes since. A row that was deleted and made again counts its
+        # claims anew; but a lease begins when the one before it is over and so ends later, unless clocks differ by
+        # more than its length.
+        if now_held is None or (now_held.fence, now_held.due_at) != (claimed.fence, claimed.until):
             continue
-        if now_held.changes == p.task.claimed.changes:
+        if now_held.changes == claimed.changes:
             ours.append(p)
             settled += [settle(p, w) for w in wishes[relation]]
         else:
