@@ -725,36 +725,16 @@ class _Lanes(AsyncDesiredTags):
         return await super()._push_lane(limit)
 
 
-class _Borrowed(Store):
-    """A store on an engine of the host's."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store._engine)
-
-    @property
-    def borrowed(self) -> bool:
-        return True
-
-
 @pytest.mark.parametrize(
-    ("limit", "borrowed", "shares"),
-    [
-        (None, False, [500, 500]),
-        (5, False, [3, 2]),
-        (4, False, [2, 2]),
-        (1, False, [1]),
-        (0, False, []),
-        (5, True, [5]),
-        (1, True, [1]),
-        (0, True, []),
-    ],
+    ("limit", "shares"),
+    [(None, [500, 500]), (5, [3, 2]), (4, [2, 2]), (1, [1]), (0, [])],
 )
-def test_shares(on_port: OnPort, store: Store, limit: int | None, borrowed: bool, shares: list[int]) -> None:
-    """Two lanes share what is to be pushed, or one does it all where the store is a host's; both keep to the limit."""
+def test_shares(on_port: OnPort, store: Store, limit: int | None, shares: list[int]) -> None:
+    """Two lanes share what is to be pushed, and keep to the limit."""
     corp = Tagged()
 
     async def scenario(port: Port) -> None:
-        tags = _Lanes(corp.wecom(port), _Borrowed(store) if borrowed else store, OutboxSettings(settle=SETTLE))
+        tags = _Lanes(corp.wecom(port), store, OutboxSettings(settle=SETTLE))
         with store.begin() as conn:
             wanted = [("zhang", customer, corp.tag["金"], True) for customer in corp.customers[:6]]
             tags.want(conn, corp.box.corp_id, "x", wanted)
