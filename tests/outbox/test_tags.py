@@ -667,6 +667,30 @@ def test_failed_wish_of_another(on_port: OnPort, store: Store) -> None:
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
+def test_tag_of_a_failed_wish(on_port: OnPort, store: Store) -> None:
+    """A tag that one owner put on after WeCom had refused it to another goes when neither wants it any more."""
+    corp = Tagged()
+    hand = list(corp.box.admin_adds_tags("旧", [f"旧{i}" for i in range(3000)]).values())
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        corp.box.staff_edits_customer("zhang", corp.customers[0], add_tags=hand)
+        corp.want(store, tags, "crm", ("金", True))
+        assert PushReport(failed=1) == await tags.push()
+        corp.box.staff_edits_customer("zhang", corp.customers[0], remove_tags=hand)
+        for owner, present in (("shop", True), ("shop", False)):
+            corp.want(store, tags, owner, ("金", present))
+            assert PushReport(pushed=1) == await tags.push()
+            assert {"金"} == corp.worn()
+        corp.want(store, tags, "crm", ("金", False))
+        assert PushReport(pushed=1) == await tags.push()
+        assert TagCounts() == _counts(store, tags)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+    assert set() == corp.worn()
+
+
 def test_nothing_gets_through(on_port: OnPort, store: Store) -> None:
     """Where nothing of a batch gets through, the rest is left alone."""
     corp = Tagged()

@@ -274,6 +274,16 @@ class TagMachine(RuleBasedStateMachine):
         self.want(owner, staff, who, {name: False})
         self.push([])
 
+    @rule(owners=st.permutations(OWNERS), staff=_staff, who=_who, name=st.sampled_from(TAGS[:2]))
+    def leave_to_another(self, owners: list[str], staff: str, who: int, name: str) -> None:
+        refused, put = owners
+        self.want(refused, staff, who, {name: True})
+        self.push([("answer", 60011)])
+        for present in (True, False):
+            self.want(put, staff, who, {name: present})
+            self.push([])
+        self.want(refused, staff, who, {name: False})
+
     def push(self, script: list[tuple[Any, ...]]) -> None:
         self.in_hand = {(relation, tag) for relation, wishes in self.wanted.items() for tag, _ in wishes}
         self.script.extend(script)

@@ -341,6 +341,44 @@ def test_settled_badly_before(store: Store) -> None:
         assert {("bad", "x"): (True, "failed", False, 5)} == _wishes(conn)
 
 
+@pytest.mark.parametrize("unsure", [False, True])
+def test_left_to_others(store: Store, unsure: bool) -> None:
+    """Who takes back a wish that put a tag on leaves the tag to whoever wants it still, though WeCom refused theirs."""
+    with store.begin() as conn:
+        _want(conn, "crm", "a", "b")
+        _record(conn, Pushed(_task(conn), failed={"a": 40144, "b": 40144}))
+        _want(conn, "shop", "a")
+        task = _task(conn)
+        if unsure:
+            _record(conn, Pushed(task, wait=timedelta(0), unsure=True))
+        else:
+            _record(conn, Pushed(task, frozenset({"a"})))
+        _want(conn, "shop", "-a")
+        assert ("a",) == _done(conn).idle
+        assert {
+            ("a", "crm"): (True, "failed", True, 40144),
+            ("b", "crm"): (True, "failed", False, 40144),
+        } == _wishes(conn)
+
+        _want(conn, "crm", "-a", "-b")
+        task = _done(conn)
+        assert (("a",), ("b",)) == (task.remove, task.idle)
+        assert {} == _wishes(conn)
+
+
+def test_left_to_nobody(store: Store) -> None:
+    """A tag that none of our calls put on is nobody's to take off, whoever takes back a wish for it."""
+    with store.begin() as conn:
+        _want(conn, "crm", "a")
+        _record(conn, Pushed(_task(conn), failed={"a": 40144}))
+        _want(conn, "shop", "a")
+        _record(conn, Pushed(_task(conn), failed={"a": 40144}))
+        _want(conn, "shop", "-a")
+        _done(conn)
+
+        assert {("a", "crm"): (True, "failed", False, 40144)} == _wishes(conn)
+
+
 CLAIMED = Claimed("s", "wm1", 1, 1, 0, NOW + LEASE)
 
 

@@ -54,7 +54,7 @@ class Wish:
     wanted: bool
     state: WishState = attrs.field(converter=WishState)
     added: bool
-    """Whether a call of ours may have put the tag there for this owner."""
+    """Whether a call of ours may have put the tag there, for this owner or for one who left it to this one."""
     code: int | None
 
 
@@ -149,8 +149,15 @@ class Settled:
         return not self.row.wanted and self.state in {WishState.PUSHED, WishState.NO_RELATION}
 
 
-def settle(p: Pushed, row: Wish) -> Settled:
-    """Return how a wish stands after a task that it was part of."""
+def settle(p: Pushed, wishes: Sequence[Wish]) -> list[Settled]:
+    """Return how the wishes on a relation stand after a task of it."""
+    settled = [_settle(p, row) for row in wishes]
+    # Those who want it still may have been refused it themselves; when they go, somebody must know that it is ours.
+    left = {s.row.tag_id for s in settled if s.gone and s.added}
+    return [attrs.evolve(s, added=True) if s.row.wanted and s.row.tag_id in left else s for s in settled]
+
+
+def _settle(p: Pushed, row: Wish) -> Settled:
     if p.no_relation:
         # With it went all its tags, also those of which this task was not.
         return Settled(row, WishState.NO_RELATION, None, added=False)

@@ -69,7 +69,7 @@ wish = Table(
     Column("owner", String(64), primary_key=True),
     Column("wanted", Boolean, nullable=False),
     Column("state", String(12), nullable=False),
-    # Whether a call of ours may have put the tag there for this owner: only then is it ours to take off.
+    # Whether a call of ours may have put the tag there: only then is it ours to take off.
     Column("added", Boolean, nullable=False),
     Column("code", Integer),
 )
@@ -214,7 +214,7 @@ def record(conn: Connection, corp_id: str, results: Sequence[Pushed], now: datet
             continue
         if now_held.changes == claimed.changes:
             ours.append(p)
-            settled += [settle(p, w) for w in wishes[relation]]
+            settled += settle(p, wishes[relation])
         else:
             # Wishes came in during the push, and which of them it met is not worth telling: it is made again. What may
             # still land must do so before.
