@@ -52,6 +52,7 @@ _happening = st.one_of(
     st.tuples(st.sampled_from(["push_before", "push_after"])),
     # After its answer a worker may stand still as long as it likes.
     st.tuples(st.just("asleep"), st.integers(1, 1200)),
+    st.tuples(st.just("outslept"), _owner, _changes),
 )
 
 
@@ -87,7 +88,18 @@ class _Wire:
         if happening[0] == "asleep":
             machine.sleep(happening[1])
             await machine.tags(self._port).push()
+        if happening[0] == "outslept":
+            await self._outslept(relation, *happening[1:])
         return response
+
+    async def _outslept(self, relation: Relation, owner: str, changes: dict[str, bool]) -> None:
+        """Another worker settles the relation, and one dies that begins with it anew."""
+        machine = self._machine
+        machine.sleep(1200)
+        await machine.tags(self._port).push()
+        machine.want(owner, relation[0], machine.customers.index(relation[1]), changes)
+        machine.script.appendleft(("killed_before",))
+        await machine.until_its_death(machine.tags(self._port).push)
 
     async def _answered(self, request: httpx.Request, happening: tuple[Any, ...], relation: Relation) -> httpx.Response:
         machine, kind = self._machine, happening[0]
@@ -202,6 +214,14 @@ class TagMachine(RuleBasedStateMachine):
         self._excused()
         self.box.advance(timedelta(seconds=seconds))
 
+    async def until_its_death(self, push: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            await push()
+        except (Crash, BaseExceptionGroup) as e:
+            if isinstance(e, BaseExceptionGroup) and e.split(Crash)[1] is not None:
+                raise
+            self._excused()
+
     # What people and modules do.
 
     @rule(owner=_owner, staff=_staff, who=_who, changes=_changes)
@@ -274,6 +294,11 @@ class TagMachine(RuleBasedStateMachine):
         self.want(owner, staff, who, {name: False})
         self.push([])
 
+    @rule(owner=_owner, staff=_staff, who=_who, name=st.sampled_from(TAGS[:2]))
+    def outsleep(self, owner: str, staff: str, who: int, name: str) -> None:
+        self.want(owner, staff, who, {name: True})
+        self.push([("outslept", owner, {name: False})])
+
     @rule(owners=st.permutations(OWNERS), staff=_staff, who=_who, name=st.sampled_from(TAGS[:2]))
     def leave_to_another(self, owners: list[str], staff: str, who: int, name: str) -> None:
         refused, put = owners
@@ -287,12 +312,7 @@ class TagMachine(RuleBasedStateMachine):
     def push(self, script: list[tuple[Any, ...]]) -> None:
         self.in_hand = {(relation, tag) for relation, wishes in self.wanted.items() for tag, _ in wishes}
         self.script.extend(script)
-        try:
-            self.run(lambda port: self.tags(port).push())
-        except (Crash, BaseExceptionGroup) as e:
-            if isinstance(e, BaseExceptionGroup) and e.split(Crash)[1] is not None:
-                raise
-            self._excused()
+        self.run(lambda port: self.until_its_death(self.tags(port).push))
         self.script.clear()
 
     @rule()
