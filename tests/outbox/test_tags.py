@@ -453,6 +453,34 @@ def test_owner_needed(on_port: OnPort, store: Store) -> None:
         OutboxSettings(settle=timedelta(0))
 
 
+@pytest.mark.parametrize(
+    ("staff", "customer", "tag"),
+    [("zhang", "", "银"), ("", "wm1", "银"), ("zhang", "wm1", "")],
+    ids=["customer", "staff", "tag"],
+)
+def test_wish_that_no_call_can_carry(on_port: OnPort, store: Store, staff: str, customer: str, tag: str) -> None:
+    """A wish in the database that no call can carry fails alone: those of the same push are pushed."""
+    corp = Tagged()
+    corp.box.add_customer("wm1", staff=["zhang"])
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        with store.begin() as conn:
+            # As stored by a version that did not look.
+            bad = (staff, customer, corp.tag.get(tag, tag), True)
+            wishes.want(conn, corp.box.corp_id, "x", [bad, ("zhang", "wm1", corp.tag["金"], True)], NOW)
+        for who in range(2):
+            corp.want(store, tags, "x", ("金", True), who=who)
+        report = await tags.push()
+        assert (1, 0) == (report.failed, report.later)
+        assert TagCounts(pushed=3, failed=1) == _counts(store, tags)
+        assert not await tags.push()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+    assert 3 == corp.calls("mark_tag")
+
+
 class _Spy(HookedPort):
     """A port that keeps the bodies of mark_tag, and runs something before a call or after its answer."""
 

@@ -264,7 +264,11 @@ class AsyncDesiredTags:
         staff, customer = task.claimed.staff, task.claimed.customer
         off = set(task.remove)
         add, remove = [tag for tag in tags if tag not in off], [tag for tag in tags if tag in off]
-        body = dumps(unstructure(MarkTagRequest(staff, customer, add, remove)))
+        try:
+            body = dumps(unstructure(MarkTagRequest(staff, customer, add, remove)))
+        except UsageError:
+            # `want` takes none, but there may be one from before it looked, and it must not hold up a whole batch.
+            return Pushed(task, failed=dict.fromkeys(tags, 0))
         async with self._slots:
             # A machine that was suspended may have lost its lease without a second of the other clock.
             if self._wecom.port.now() > window.until:
