@@ -258,10 +258,73 @@ def test_move_twice(on_port: OnPort, store: Store) -> None:
         tags = corp.tags(port, store)
         corp.want(store, tags, "x", ("金", True))
         customer = corp.customers[0]
-        with store.begin() as conn, pytest.raises(UsageError, match="moved twice"):
+        with store.begin() as conn, pytest.raises(UsageError, match=r"moves\[1\].*moved twice") as caught:
             tags.move(conn, corp.box.corp_id, [(customer, "zhang", "li"), (customer, "li", "wang")])
+        assert customer not in str(caught.value)
         assert PushReport(pushed=1) == await tags.push()
         assert {"金"} == corp.worn()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_move_to_the_same_staff(on_port: OnPort, store: Store) -> None:
+    """A customer who stays where they are keeps the wishes, and nothing is pushed for it."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        tags = corp.tags(port, store)
+        for who in range(2):
+            corp.want(store, tags, "x", ("金", True), who=who)
+        await tags.push()
+        corp.box.befriend("li", corp.customers[1])
+        one, two = corp.customers[:2]
+        with store.begin() as conn:
+            assert 1 == tags.move(conn, corp.box.corp_id, [(one, "zhang", "Zhang"), (two, "zhang", "li")])
+        assert TagCounts(pending=1, pushed=1) == _counts(store, tags)
+        assert PushReport(pushed=1) == await tags.push()
+        assert {"金"} == corp.worn() == corp.worn(1, staff="li")
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_move_to_no_staff(store: Store) -> None:
+    """Wishes move to somebody of the staff only: it is told which move names nobody, and nothing moves."""
+    corp = Tagged()
+    with WeCom(corp.box.corp_id, corp.box.secret, transport=corp.box.transport, clock=corp.box.clock) as wecom:
+        tags = DesiredTags(wecom, store)
+        with store.begin() as conn:
+            tags.want(conn, corp.box.corp_id, "x", [("zhang", c, corp.tag["金"], True) for c in corp.customers])
+            one, two = corp.customers[:2]
+            with pytest.raises(UsageError, match=r"moves\[1\]: takeover is empty"):
+                tags.move(conn, corp.box.corp_id, [(one, "zhang", "li"), (two, "zhang", "")])
+        assert PushReport(pushed=len(corp.customers)) == tags.push()
+
+
+def test_case_of_staff(on_port: OnPort, store: Store) -> None:
+    """Staff are the same in any case, as at WeCom: wishes for them meet in one call, and move together."""
+    corp = Tagged()
+
+    async def scenario(port: Port) -> None:
+        spy: Any = _Spy(port)
+        tags = corp.tags(spy, store)
+        customer, tag = corp.customers[0], corp.tag["金"]
+        with store.begin() as conn:
+            for owner, staff in (("shop", "zhang"), ("crm", "ZHANG")):
+                tags.want(conn, corp.box.corp_id, owner, [(staff, customer, tag, True)])
+            tags.want(conn, corp.box.corp_id, "crm", [("zhang", customer, corp.tag["银"], True)])
+            last = [(staff, customer, corp.tag["银"], staff == "zhang") for staff in ("zhang", "Zhang")]
+            tags.want(conn, corp.box.corp_id, "crm", last)
+        assert PushReport(pushed=1) == await tags.push()
+        assert [("zhang", [tag])] == [(body["userid"], body["add_tag"]) for body in spy.bodies]
+        with store.begin() as conn:
+            tags.want(conn, corp.box.corp_id, "shop", [("Zhang", customer, tag, False)])
+        assert PushReport(pushed=1) == await tags.push()
+        assert {"金"} == corp.worn()
+        corp.box.befriend("li", customer)
+        with store.begin() as conn:
+            assert 1 == tags.move(conn, corp.box.corp_id, [(customer, "Zhang", "Li")])
+        assert PushReport(pushed=1) == await tags.push()
+        assert {"金"} == corp.worn(staff="li")
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
@@ -444,6 +507,8 @@ def test_owner_needed(on_port: OnPort, store: Store) -> None:
         tags = corp.tags(port, store)
         with pytest.raises(UsageError, match="owner= is empty"):
             corp.want(store, tags, "", ("金", True))
+        with pytest.raises(UsageError, match="owner= has 65 characters"):
+            corp.want(store, tags, "o" * 65, ("金", True))
         assert "AsyncDesiredTags of ww" in repr(tags)
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
@@ -451,6 +516,52 @@ def test_owner_needed(on_port: OnPort, store: Store) -> None:
         OutboxSettings(tags_in_flight=0)
     with pytest.raises(UsageError, match="longer than nothing"):
         OutboxSettings(settle=timedelta(0))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (0, "", "staff is empty"),
+        (0, "z" * 65, "staff is longer than 64 bytes"),
+        (0, "wm0customer-and-longer", "staff looks like the id of a customer"),
+        (1, "", "customer is empty"),
+        (1, "zhang", "customer must begin with wm or wo"),
+        (1, "wm" + "c" * 63, "customer has 65 characters"),
+        (2, "", "tag id is empty"),
+        (2, "t" * 65, "tag id has 65 characters"),
+    ],
+)
+def test_want_refuses(store: Store, place: int, value: str, said: str) -> None:
+    """What no call could carry and no column hold is refused by its place, and nothing of its list is stored."""
+    corp = Tagged()
+    customer = corp.customers[0]
+    change: list[Any] = ["zhang", customer, corp.tag["金"], True]
+    change[place] = value
+    with WeCom(corp.box.corp_id, corp.box.secret, transport=corp.box.transport, clock=corp.box.clock) as wecom:
+        tags = DesiredTags(wecom, store)
+        with store.begin() as conn:
+            changes: list[Any] = [("zhang", customer, corp.tag["银"], True), change]
+            with pytest.raises(UsageError, match=rf"changes\[1\]: {said}") as caught:
+                tags.want(conn, corp.box.corp_id, "x", changes)
+        with store.read() as conn:
+            assert TagCounts() == tags.pending(conn)
+
+    assert customer not in str(caught.value)
+    assert len(value) < 20 or value not in str(caught.value)
+
+
+def test_ids_as_long_as_they_may_be(store: Store) -> None:
+    """Ids of 64 characters are taken and kept whole."""
+    corp = Tagged()
+    staff, customer = "z" * 64, "wm" + "c" * 62
+    with WeCom(corp.box.corp_id, corp.box.secret, transport=corp.box.transport, clock=corp.box.clock) as wecom:
+        tags = DesiredTags(wecom, store)
+        with store.begin() as conn:
+            tags.want(conn, corp.box.corp_id, "o" * 64, [(staff, customer, "t" * 64, True)])
+        assert PushReport(failed=1) == tags.push()
+        with store.begin() as conn:
+            tags.want(conn, corp.box.corp_id, "o" * 64, [(staff, customer, "t" * 64, False)])
+        assert PushReport(pushed=1) == tags.push()
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from privdom.outbox.settings import OutboxSettings
 from privdom.outbox.verdicts import Refuse, Release
 from privdom.outbox.wish_rules import Pushed, Task
 from privdom.store import Store, sql
+from privdom.wecom import _values
 from privdom.wecom._values import Done
 from privdom.wecom.client import AsyncWeCom, WeCom
 from privdom.wecom.tags import MarkTagRequest
@@ -110,6 +111,23 @@ def _blames_a_tag(errcode: int) -> bool:
     return fact is None or fact.category != "contacts"
 
 
+def _checked(change: tuple[str, str, str, bool]) -> tuple[str, str, str, bool]:
+    """Return a wish as it is kept, if a call can carry it and the columns hold it."""
+    staff, customer, tag, present = change
+    _values.customer_id(customer, "customer")
+    _values.check_chars(customer, "customer", wishes.ID_CHARS)
+    _values.text_id(tag, "tag id")
+    _values.check_chars(tag, "tag id", wishes.ID_CHARS)
+    return _spelt(staff, "staff"), customer, tag, present
+
+
+def _spelt(staff: str, name: str) -> str:
+    """Return the one spelling under which staff are kept."""
+    # Ids of staff are case-insensitive at WeCom: in two spellings a relation would have two calls at once, and the
+    # wishes on the one would not be seen when a tag goes from the other.
+    return _values.staff_id(staff, name).lower()
+
+
 class AsyncDesiredTags:
     """
     The tags that modules want, and the way they get to WeCom, awaited; `DesiredTags` is the same, blocking.
@@ -137,19 +155,30 @@ class AsyncDesiredTags:
             conn: Your transaction, of the store's database.
             corp_id: The corp.
             owner: Who wants it, such as ``tiering:vip``: each owner speaks for itself.
-            changes: (staff, customer, tag id, whether it is wanted); the last word on each tag counts.
+            changes: (staff, customer, tag id, whether it is wanted); the last word on each tag counts. Staff are the
+                same in any case.
 
         Raises:
-            UsageError: The owner is empty.
+            UsageError: The owner or an id is empty, longer than 64 characters or of another kind; nothing is stored.
         """
         if not owner:
             msg = "owner= is empty: a wish belongs to somebody, who alone can take it back"
             raise UsageError(msg)
-        wishes.want(conn, corp_id, owner, changes, self._wecom.port.now())
+        _values.check_chars(owner, "owner=", wishes.ID_CHARS)
+        checked: list[tuple[str, str, str, bool]] = []
+        for i, change in enumerate(changes):
+            try:
+                checked.append(_checked(change))
+            except UsageError as e:
+                msg = f"changes[{i}]: {e}"
+                raise UsageError(msg) from None
+        wishes.want(conn, corp_id, owner, checked, self._wecom.port.now())
 
     def move(self, conn: Connection, corp_id: str, moves: Iterable[tuple[str, str, str]]) -> int:
         """
         Let the wishes on customers follow them to other staff, in your transaction; return how many wishes did.
+
+        Who is handed over to the same staff keeps the wishes as they are, and does not count.
 
         Args:
             conn: Your transaction, of the store's database.
@@ -157,14 +186,19 @@ class AsyncDesiredTags:
             moves: (customer, handover, takeover), each customer once.
 
         Raises:
-            UsageError: A customer stands there twice.
+            UsageError: A customer stands there twice, or the id of staff cannot be one; nothing is moved.
         """
         ways: dict[str, tuple[str, str]] = {}
-        for customer, handover, takeover in moves:
+        for i, (customer, handover, takeover) in enumerate(moves):
             if customer in ways:
-                msg = f"{customer} is moved twice: make it two calls of move(), in their order"
+                msg = f"moves[{i}]: a customer is moved twice: make it two calls of move(), in their order"
                 raise UsageError(msg)
-            ways[customer] = (handover, takeover)
+            try:
+                ways[customer] = (_spelt(handover, "handover"), _spelt(takeover, "takeover"))
+            except UsageError as e:
+                msg = f"moves[{i}]: {e}"
+                raise UsageError(msg) from None
+        ways = {customer: way for customer, way in ways.items() if way[0] != way[1]}
         return wishes.move(conn, corp_id, ways, self._wecom.port.now())
 
     def pending(self, conn: Connection) -> TagCounts:

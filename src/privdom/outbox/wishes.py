@@ -57,16 +57,18 @@ from privdom.outbox.wish_rules import (
 from privdom.store import UtcTime, metadata, sql
 
 
-__all__ = ["claim", "count", "move", "next_at", "record", "take", "want"]
+__all__ = ["ID_CHARS", "claim", "count", "move", "next_at", "record", "take", "want"]
+
+ID_CHARS = 64
 
 wish = Table(
     "privdom_desired_tag",
     metadata,
-    Column("corp_id", String(64), primary_key=True),
-    Column("staff", String(64), primary_key=True),
-    Column("customer", String(64), primary_key=True),
-    Column("tag_id", String(64), primary_key=True),
-    Column("owner", String(64), primary_key=True),
+    Column("corp_id", String(ID_CHARS), primary_key=True),
+    Column("staff", String(ID_CHARS), primary_key=True),
+    Column("customer", String(ID_CHARS), primary_key=True),
+    Column("tag_id", String(ID_CHARS), primary_key=True),
+    Column("owner", String(ID_CHARS), primary_key=True),
     Column("wanted", Boolean, nullable=False),
     Column("state", String(12), nullable=False),
     # Whether a call of ours may have put the tag there: only then is it ours to take off.
@@ -78,9 +80,9 @@ Index("ix_privdom_desired_tag_state", wish.c.corp_id, wish.c.state)
 push = Table(
     "privdom_tag_push",
     metadata,
-    Column("corp_id", String(64), primary_key=True),
-    Column("staff", String(64), primary_key=True),
-    Column("customer", String(64), primary_key=True),
+    Column("corp_id", String(ID_CHARS), primary_key=True),
+    Column("staff", String(ID_CHARS), primary_key=True),
+    Column("customer", String(ID_CHARS), primary_key=True),
     # Counts the changes of wishes, so that one that comes in during a push is not lost.
     Column("changes", Integer, nullable=False),
     Column("fence", Integer, nullable=False),
