@@ -23,7 +23,7 @@ from privdom.outbox.kind import Kind
 from privdom.outbox.kinds import KINDS
 from privdom.outbox.parked import AsyncParked, Parked
 from privdom.outbox.recovery import recover
-from privdom.outbox.settings import OutboxSettings, Policy
+from privdom.outbox.settings import OutboxSettings, Policy, policy_of
 from privdom.outbox.staff_sends import StaffSends, learn
 from privdom.outbox.tables import ledger, unit
 from privdom.outbox.units import HELD, GateReport, ItemResult, ItemState, TickReport, Unit, UnitState
@@ -104,7 +104,8 @@ class AsyncOutbox:
             policy: What to do when nobody can tell whether WeCom has it; by default the settings'.
 
         Raises:
-            UsageError: The request cannot be looked up after a lost answer, or is not about just these subjects.
+            UsageError: The request is not of this kind, cannot be looked up after a lost answer, or is not about just
+                these subjects; or one of the other arguments means nothing.
         """
         ctx = self._ctx
         if kind.name not in ctx.kinds:
@@ -123,7 +124,7 @@ class AsyncOutbox:
             lane=lane,
             not_before=not_before,
             unit_id=unit_id,
-            policy=policy or ctx.settings.policy,
+            policy=ctx.settings.policy if policy is None else policy_of(policy),
         )
 
     def drop(self, conn: Connection, unit_id: str) -> bool:

@@ -12,7 +12,7 @@ from privdom.errors import UsageError
 from privdom.outbox.gate import Gate
 
 
-__all__ = ["OutboxSettings", "Policy"]
+__all__ = ["OutboxSettings", "Policy", "policy_of"]
 
 
 # httpx counts its time-out anew for each: a place in the pool, the connection, the request, the answer.
@@ -28,6 +28,20 @@ class Policy(StrEnum):
     """Call again: right as long as WeCom shows what it accepted within ``settle``."""
 
 
+def policy_of(value: str) -> Policy:
+    """
+    Return the policy of this name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    try:
+        return Policy(value)
+    except ValueError:
+        msg = f"there is no policy {value!r}: give Policy.PARK or Policy.RESEND"
+        raise UsageError(msg) from None
+
+
 def _positive(_: object, attribute: attrs.Attribute[timedelta], value: timedelta) -> None:
     if value <= timedelta(0):
         msg = f"{attribute.name} must be longer than nothing, not {value}"
@@ -40,10 +54,10 @@ class OutboxSettings:
     How the outbox behaves.
 
     Raises:
-        UsageError: A time is not positive, or a number too small.
+        UsageError: A time is not positive, a number too small, or there is no such policy.
     """
 
-    policy: Policy = attrs.field(default=Policy.PARK, converter=Policy)
+    policy: Policy = attrs.field(default=Policy.PARK, converter=policy_of)
     """For units that do not name a policy of their own."""
     settle: timedelta = attrs.field(default=timedelta(seconds=60), validator=_positive)
     """How long after the latest possible end of a call WeCom may still carry it out or begin to show it."""
