@@ -195,7 +195,11 @@ class AsyncOutbox:
         already. A call whose fate is unknown is not taken back.
 
         Args:
+            subjects: External_userids or chat_ids.
             category: Hold back only messages of this category; None: all messages.
+
+        Raises:
+            UsageError: The category is empty, something is too long, or *subjects* is one bare text.
         """
         gate_store.suppress(conn, self._ctx.corp_id, subjects, reason, self._ctx.port.now(), category)
 
@@ -204,6 +208,9 @@ class AsyncOutbox:
         Take back what `suppress` did for the same *category*.
 
         Who is on the list for everything and for a category stays on it for the other one.
+
+        Raises:
+            UsageError: As `suppress`.
         """
         gate_store.allow(conn, self._ctx.corp_id, subjects, category)
 
@@ -227,7 +234,7 @@ class AsyncOutbox:
             at: For which moment, which quiet hours move on; by default now.
 
         Raises:
-            UsageError: *at* has no time zone.
+            UsageError: *at* has no time zone, or *subjects* is one bare text.
         """
         ctx = self._ctx
         gate, now = ctx.settings.gate, ctx.port.now()
@@ -243,6 +250,9 @@ class AsyncOutbox:
         Args:
             subjects: External_userids or chat_ids.
             touches: When, and of which category.
+
+        Raises:
+            UsageError: *subjects* is one bare text.
         """
         ctx = self._ctx
         return asking.forecast(conn, ctx.corp_id, subjects, touches, gate=ctx.settings.gate, now=ctx.port.now())

@@ -63,11 +63,15 @@ class OutboxSettings:
     """How long after the latest possible end of a call WeCom may still carry it out or begin to show it."""
     write_budget: timedelta = attrs.field(default=timedelta(seconds=5), validator=_positive)
     """How long after ARM the call may still be written to the socket; later it is not written at all."""
-    call_timeout: timedelta | None = None
+    call_timeout: timedelta | None = attrs.field(default=None, validator=attrs.validators.optional(_positive))
     """
-    How long one HTTP exchange can take at most. By default four times the
-    client's time-out, which counts anew for each step: a place in the pool, the
-    connection, the request, the answer.
+    How long after it was begun WeCom may still act on a call: an estimate of the
+    longest exchange, by which the request is written in full and accepted. What
+    takes longer is left to ``settle``. By default four times the client's
+    time-out, which httpx counts anew for a place in the pool, the connection, the
+    request and the answer. It counts anew for each piece of these, too: an answer
+    that trickles in may take longer, which changes nothing at WeCom. The unit is
+    looked up meanwhile, and the answer is noted in the audit.
     """
     resends: int = 2
     """Under `Policy.RESEND`: how often a unit is called again before it is parked, since something is wrong."""
@@ -95,5 +99,7 @@ class OutboxSettings:
             raise UsageError(msg)
 
     def longest_call(self, timeout: float) -> timedelta:
-        """Return how long one HTTP exchange of a client with this *timeout*, in seconds, can take at most."""
-        return self.call_timeout or timedelta(seconds=timeout * _STEPS_OF_A_CALL)
+        """Return for how long WeCom may act on an exchange of a client with this *timeout*, in seconds: an estimate."""
+        if self.call_timeout is not None:
+            return self.call_timeout
+        return timedelta(seconds=timeout * _STEPS_OF_A_CALL)
