@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -31,7 +31,7 @@ from privdom.store import Store
 from privdom.wecom.client import AsyncWeCom, WeCom
 
 
-__all__ = ["AsyncOutbox", "Outbox", "context_of"]
+__all__ = ["AsyncOutbox", "Outbox", "context_of", "tick_until"]
 
 Q = TypeVar("Q")
 
@@ -286,15 +286,7 @@ class AsyncOutbox:
                 may, and a transaction may be rolled back.
             PrivdomError: No token is to be had. Nothing was armed; call again later.
         """
-        self._ctx.store.commits_itself("a tick")
-        report = await recover(self._ctx, budget)
-        while budget > 0:
-            due, part = await call_round(self._ctx, min(budget, self._ctx.settings.in_flight))
-            report += part
-            if not due:
-                break
-            budget -= due
-        return report
+        return await tick_until(self._ctx, budget, lambda: False)
 
     async def drain(self) -> TickReport:
         """Tick until nothing is due any more; what waits for a later moment stays."""
@@ -321,6 +313,19 @@ class AsyncOutbox:
 
     def __repr__(self) -> str:
         return f"<AsyncOutbox of {self._ctx.corp_id} in {self._ctx.store!r}>"
+
+
+async def tick_until(ctx: Context, budget: int, stopped: Callable[[], bool]) -> TickReport:
+    """Do what `AsyncOutbox.tick` does, but begin no more calls once *stopped* says so."""
+    ctx.store.commits_itself("a tick")
+    report = await recover(ctx, budget)
+    while budget > 0 and not stopped():
+        due, part = await call_round(ctx, min(budget, ctx.settings.in_flight))
+        report += part
+        if not due:
+            break
+        budget -= due
+    return report
 
 
 def context_of(outbox: AsyncOutbox) -> Context:

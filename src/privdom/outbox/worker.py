@@ -26,7 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from privdom._port import Bell, Blocking, blocking, core_of, in_thread, maybe_await, run
 from privdom.errors import ApiError, PrivdomError, UsageError
 from privdom.outbox._twins import same
-from privdom.outbox.service import AsyncOutbox, Outbox, context_of
+from privdom.outbox.service import AsyncOutbox, Outbox, context_of, tick_until
 from privdom.outbox.tags import AsyncDesiredTags, DesiredTags, PushReport
 from privdom.outbox.units import TickReport
 
@@ -321,10 +321,10 @@ class _Run:
 
     async def _tick(self) -> None:
         left = self._budget
-        # As many as one round of calls holds, so that a stop is heard between two of them.
+        # As many as one round of look-ups holds, so that a stop is heard between two of them.
         at_once = self._ctx.settings.in_flight
         while left > 0 and not self._bell.rung:
-            part = await self._outbox.tick(min(left, at_once))
+            part = await tick_until(self._ctx, min(left, at_once), lambda: self._bell.rung)
             if not part:
                 break
             self._add(units=part)
