@@ -191,7 +191,7 @@ def _rules(values: Iterable[FrequencyRule]) -> tuple[FrequencyRule, ...]:
 @attrs.frozen
 class Gate:
     """
-    The rules that every message to customers must pass.
+    The rules that every mass message to customers and groups must pass.
 
     Args:
         cap: What WeCom allows; None: no cap.

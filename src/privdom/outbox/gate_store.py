@@ -200,9 +200,8 @@ def suppress(
 ) -> None:
     """Put *subjects* on the list of those who must not be messaged."""
     same = {"corp_id": corp_id, "category": _listed_as(category), "reason": reason, "at": at}
-    sql.upsert(
-        conn, suppression, [same | {"subject": s} for s in _listed(subjects)], keys=["corp_id", "subject", "category"]
-    )
+    rows = [same | {"subject": subject} for subject in _listed(subjects)]
+    sql.upsert(conn, suppression, rows, keys=["corp_id", "subject", "category"])
 
 
 def allow(conn: Connection, corp_id: str, subjects: Iterable[str], category: str | None) -> None:

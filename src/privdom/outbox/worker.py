@@ -63,7 +63,8 @@ class AsyncWorker:
     Any number of workers, in any number of processes and on any number of
     machines, may work on one database: each call is armed under a lock and a
     constraint by one of them, and what one leaves behind when it dies is looked
-    up by the others. There is no leader, and nothing to configure. A worker more
+    up by the others. There is no leader; give all the same gate, settings and
+    kinds, since what counts are those of the worker that calls. A worker more
     means more calls at once; WeCom's quotas are counted in each process.
 
     What passes by itself (WeCom or the network is down, no token is to be had,
@@ -127,7 +128,10 @@ class AsyncWorker:
 
     def stop(self) -> None:
         """
-        Let the runs that have begun end: no new round begins, and calls under way are finished and recorded.
+        Let the runs that have begun end: no more calls begin, and those under way are finished and recorded.
+
+        These are at most ``in_flight``, of different lanes, or so many look-ups; a
+        push of tags first does the relations that it has in hand, at most 100.
 
         Returns at once; from any thread or task, or a signal handler. Where
         nothing runs it does nothing, and a later `run` works as before.
@@ -169,8 +173,9 @@ class Worker(Blocking[AsyncWorker]):
     Any number of workers, in any number of threads, processes and machines, may
     work on one database: each call is armed under a lock and a constraint by one
     of them, and what one leaves behind when it dies is looked up by the others.
-    There is no leader, and nothing to configure. A worker more means more calls
-    at once; WeCom's quotas are counted in each process.
+    There is no leader; give all the same gate, settings and kinds, since what
+    counts are those of the worker that calls. A worker more means more calls at
+    once; WeCom's quotas are counted in each process.
 
     What passes by itself (WeCom or the network is down, no token is to be had,
     the database restarts) is logged once, and whatever failed is tried again
