@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -106,6 +107,15 @@ def test_bad_rules() -> None:
         Gate(reserve=-1)
     with pytest.raises(UsageError, match="no cap to keep"):
         Gate(cap=None, reserve=2)
+
+
+@pytest.mark.parametrize("per", ["weekly", "year", "Day", "", 7, None])
+def test_bad_windows(per: Any) -> None:
+    """A window of another name than the three there are is refused, instead of being taken for a month."""
+    with pytest.raises(UsageError, match=f"not {per!r}: give 'day', 'week', 'month', or a timedelta$"):
+        FrequencyRule(2, per)
+    with pytest.raises(UsageError, match=f"not {per!r}: give 'day', 'week' or 'month'$"):
+        ReachCap(per)
 
 
 def test_bounds() -> None:

@@ -75,6 +75,7 @@ def test_read(what: str) -> None:
     done = kind.read(request, answer)
 
     assert (remote_id, {}) == (done.remote_id, done.items)
+    assert kind.gives_id == (remote_id is not None)
     kept = json.loads(done.answer or "")
     match what:
         case "corp_tag":

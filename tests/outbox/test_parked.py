@@ -13,14 +13,28 @@ from sqlalchemy import select, update
 from privdom._port import Port
 from privdom.errors import MayHaveArrived, UsageError
 from privdom.events import EventLog, UnitSettled
-from privdom.outbox import CONTACT_WAY, TRANSFER, AsyncOutbox, AuditEntry, ItemState, Unit, UnitState
+from privdom.outbox import (
+    BROADCAST,
+    CONTACT_WAY,
+    CORP_TAG,
+    REMIND,
+    TRANSFER,
+    AsyncOutbox,
+    AuditEntry,
+    ItemState,
+    Unit,
+    UnitState,
+)
 from privdom.outbox.tables import audit
 from privdom.outbox.tables import unit as unit_table
 from privdom.sandbox import Fault
 from privdom.store import Store
 from privdom.wecom.codes import NewContactWay
+from privdom.wecom.messages import NewMessage
+from privdom.wecom.tags import AddedTags, AddTagsRequest
+from privdom.wecom.wire import loads, structure
 from tests.conftest import OnPort
-from tests.outbox.corp import SETTLE, Corp, items, plan, transfer, unit
+from tests.outbox.corp import SETTLE, Corp, items, plan, remind, run_out, transfer, unit
 
 
 def _put(store: Store, unit_id: str, **values: Any) -> None:
@@ -34,6 +48,20 @@ async def _parked(corp: Corp, store: Store, outbox: AsyncOutbox, unit_id: str) -
     request = attrs.evolve(transfer(corp), external_userid=(customer,))
     plan(store, outbox, TRANSFER, request, unit_id=unit_id, owner="me", subjects=[(customer, "wave", "")])
     corp.box.faults.add(Fault("lost_request", "transfer_customer"))
+    for _ in range(3):
+        await outbox.tick()
+        corp.box.advance(timedelta(minutes=4))
+    held = unit(store, outbox, unit_id)
+    assert UnitState.PARKED == held.state
+    return held
+
+
+async def _parked_message(corp: Corp, store: Store, outbox: AsyncOutbox, unit_id: str) -> Unit:
+    """Do the same with a mass message, which has an id at WeCom."""
+    customer = corp.customers[len(unit_id)]
+    message = NewMessage(text=unit_id, sender="zhang", external_userid=[customer])
+    plan(store, outbox, BROADCAST, message, unit_id=unit_id, owner="me")
+    corp.box.faults.add(Fault("lost_request", "add_msg_template"))
     for _ in range(3):
         await outbox.tick()
         corp.box.advance(timedelta(minutes=4))
@@ -98,7 +126,7 @@ def test_history_in_order(on_port: OnPort, store: Store) -> None:
 
     async def scenario(port: Port) -> None:
         outbox = corp.outbox(port, store)
-        held = await _parked(corp, store, outbox, "a")
+        held = await _parked_message(corp, store, outbox, "a")
         await outbox.parked.confirm("a", "found by hand", "zoe")
         _put(store, "a", state=UnitState.PARKED, remote_id=None)
         await outbox.parked.drop("a", "ann")
@@ -118,8 +146,8 @@ def test_confirmed_by_person(on_port: OnPort, store: Store) -> None:
 
     async def scenario(port: Port) -> None:
         outbox = corp.outbox(port, store)
-        held = await _parked(corp, store, outbox, "a")
-        other = await _parked(corp, store, outbox, "bb")
+        held = await _parked_message(corp, store, outbox, "a")
+        other = await _parked_message(corp, store, outbox, "bb")
         now = corp.box.clock.now()
         await outbox.parked.confirm("a", "task", "ann")
         state = {"state": UnitState.CONFIRMED, "remote_id": "task", "reason": None, "settled_at": now}
@@ -130,6 +158,74 @@ def test_confirmed_by_person(on_port: OnPort, store: Store) -> None:
             await outbox.parked.confirm("bb", "task", "ann")
         assert other == unit(store, outbox, "bb")
         assert 1 == len(_history(store, other))
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_confirmed_without_id(on_port: OnPort, store: Store) -> None:
+    """Of kinds to which WeCom gives no id one unit after the other is confirmed without one, and an id is refused."""
+    corp = Corp()
+    request = remind(corp)
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        for unit_id in ("r1", "r2"):
+            plan(store, outbox, REMIND, request, unit_id=unit_id)
+            corp.box.faults.add(Fault("lost_request", "remind_groupmsg_send"))
+            await run_out(corp, store, outbox)
+        await _parked(corp, store, outbox, "a")
+        for unit_id in ("r1", "r2", "a"):
+            for wrong in ("", "msg1"):
+                with pytest.raises(UsageError, match=r"WeCom gives a (remind|transfer) no id: pass None$"):
+                    await outbox.parked.confirm(unit_id, wrong, "ann")
+            await outbox.parked.confirm(unit_id, None, "ann")
+            held = unit(store, outbox, unit_id)
+            assert (UnitState.CONFIRMED, None) == (held.state, held.remote_id)
+        assert () == await outbox.parked.list()
+        assert [None, None] == [entry.remote_id for entry in _history(store, held)]
+        await run_out(corp, store, outbox)
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_confirmed_with_id(on_port: OnPort, store: Store) -> None:
+    """Of kinds to which WeCom gives an id a unit is confirmed only by it, and what does not fit is no id."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        held = await _parked_message(corp, store, outbox, "a")
+        for wrong in (None, ""):
+            with pytest.raises(UsageError, match="a broadcast is confirmed by its id at WeCom"):
+                await outbox.parked.confirm("a", wrong, "ann")
+        with pytest.raises(UsageError, match="remote_id has 129 characters, and at most 128 fit"):
+            await outbox.parked.confirm("a", "m" * 129, "ann")
+        with pytest.raises(UsageError, match="by has 65 characters, and at most 64 fit"):
+            await outbox.parked.confirm("a", "m" * 128, "a" * 65)
+        assert held == unit(store, outbox, "a")
+        await outbox.parked.confirm("a", "m" * 128, "a" * 64)
+        assert "m" * 128 == unit(store, outbox, "a").remote_id
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_tags_confirmed_by_person(on_port: OnPort, store: Store) -> None:
+    """Tags that a person confirms have their ids in the answer, as many as there are; where there are none, they wait."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox, tags = corp.outbox(port, store), corp.wecom(port).tags
+        corp.box.faults.add(Fault("lost_request", "add_corp_tag"))
+        plan(store, outbox, CORP_TAG, AddTagsRequest(["甲", "乙"], group_name="等级"), unit_id="u1")
+        await run_out(corp, store, outbox)
+        with pytest.raises(UsageError, match="WeCom shows none of these tags"):
+            await outbox.parked.confirm("u1", None, "ann")
+        assert UnitState.PARKED == unit(store, outbox, "u1").state
+
+        made = await tags.add(["丙", "乙"], group_name="等级")
+        await outbox.parked.confirm("u1", None, "ann")
+        answer = structure(loads((unit(store, outbox, "u1").answer or "").encode()), AddedTags)
+        assert (made.group_id, [made.tag[1].id]) == (answer.tag_group.group_id, [t.id for t in answer.tag_group.tag])
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
@@ -185,7 +281,7 @@ def test_nobody_decides(on_port: OnPort, store: Store, by: str) -> None:
         for decision in (
             outbox.parked.drop("a", by),
             outbox.parked.resend("a", by),
-            outbox.parked.confirm("a", "task", by),
+            outbox.parked.confirm("a", None, by),
         ):
             with pytest.raises(UsageError, match="names the person"):
                 await decision
@@ -211,7 +307,7 @@ def test_nothing_to_decide(on_port: OnPort, store: Store) -> None:
             for decision in (
                 who.parked.drop(unit_id, "ann"),
                 who.parked.resend(unit_id, "ann"),
-                who.parked.confirm(unit_id, "task", "ann"),
+                who.parked.confirm(unit_id, None, "ann"),
             ):
                 with pytest.raises(UsageError, match=message):
                     await decision

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +22,7 @@ from privdom.outbox import (
     BROADCAST,
     CONTACT_WAY,
     CORP_TAG,
+    MOMENT,
     TRANSFER,
     WELCOME,
     AsyncOutbox,
@@ -30,6 +34,7 @@ from privdom.outbox import (
     Subject,
     UnitState,
 )
+from privdom.outbox.kinds.contact_way import ContactWayKind
 from privdom.outbox.staff_sends import STEP
 from privdom.outbox.tables import ledger, suppression
 from privdom.outbox.tables import unit as outbox_unit
@@ -125,6 +130,23 @@ def test_refused(
         plan(store, outbox, kind, request_, subjects=[Subject(s, "a") for s in subjects])
     with store.read() as conn:
         assert () == outbox.units(conn)
+
+
+def test_wrong_request(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """A request of another kind is refused before anything is stored: a message to one must not become a moment."""
+    with pytest.raises(UsageError, match=r"^a moment takes a NewMoment, not a NewMessage$"):
+        plan(store, outbox, MOMENT, text_message(corp), subjects=[])
+    with pytest.raises(UsageError, match=r"^a welcome takes a WelcomeRequest, not a dict$"):
+        plan(store, outbox, WELCOME, {"welcome_code": "code"})
+    with store.read() as conn:
+        assert () == outbox.units(conn)
+
+
+def test_policy_by_name(store: Store, outbox: AsyncOutbox) -> None:
+    """A policy may be given by its name, and is the same then."""
+    way = NewContactWay(type=1, user=["zhang"])
+
+    assert Policy.RESEND is unit(store, outbox, plan(store, outbox, CONTACT_WAY, way, policy="resend").unit_id).policy
 
 
 def test_refused_transfer(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
@@ -355,6 +377,26 @@ def test_longest_keys(corp: Corp, store: Store, outbox: AsyncOutbox, field: str,
     assert planned("x" * longest).unit_id is not None
 
 
+def test_longest_of_a_kind(corp: Corp, store: Store) -> None:
+    """A name or a lane of a kind of one's own that would not fit into its column is refused, on every database."""
+
+    class Named(ContactWayKind):
+        name = "n" * 33
+
+    class Laned(ContactWayKind):
+        name = "laned"
+
+        def lane(self, request: NewContactWay) -> str:
+            return "l" * 256
+
+    kinds = [Named(), Laned()]
+    wecom = corp.wecom(BlockingPort(transport=corp.box.transport, clock=corp.box.clock))
+    outbox = AsyncOutbox(wecom, store, kinds=kinds)
+    for kind, said in zip(kinds, ("name of this kind has 33", "lane of this request has 256"), strict=True):
+        with pytest.raises(UsageError, match=f"^the {said} characters, and at most"):
+            plan(store, outbox, kind, NewContactWay(type=1, user=["zhang"]))
+
+
 def test_longest_of_several(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
     """Of several subjects the longest counts, wherever it stands."""
     rows = [Subject(c, step) for c, step in zip(corp.customers[:3], ("t", "s" * 129, "u"), strict=True)]
@@ -370,6 +412,8 @@ def test_longest_of_several(corp: Corp, store: Store, outbox: AsyncOutbox) -> No
         ({"category": ""}, "the category is empty"),
         ({"not_before": datetime(2026, 8, 3)}, "must be aware"),  # noqa: DTZ001
         ({"lane": "mine"}, "takes the lane 'message:zhang': leave lane= out"),
+        ({"policy": "retry"}, "no policy 'retry': give Policy.PARK or Policy.RESEND"),
+        ({"policy": ""}, "no policy ''"),
     ],
 )
 def test_mistakes(corp: Corp, store: Store, outbox: AsyncOutbox, options: dict[str, Any], message: str) -> None:
@@ -402,6 +446,76 @@ def test_named_lane(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
     ]
 
     assert ["mine", "message:zhang", "u1"] == lanes
+
+
+@pytest.mark.parametrize("step", ["hello", "another"])
+def test_own_id_at_once(corp: Corp, store: Store, outbox: AsyncOutbox, step: str) -> None:
+    """Planned under one id in two transactions at once, the second one finds the unit there, and writes nothing."""
+    rows = tuple(Subject(c, step) for c in corp.customers[1:4])
+    request = attrs.evolve(transfer(corp), external_userid=tuple(row.subject for row in rows))
+    first = [Subject(c, "hello") for c in corp.customers[:3]]
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.begin() as conn:
+            assert outbox.plan(conn, TRANSFER, transfer(corp), owner="x", subjects=first, unit_id="u1").planned
+            second = pool.submit(plan, store, outbox, TRANSFER, request, subjects=rows, unit_id="u1")
+            # Until it waits for this transaction: in SQLite for the file, in PostgreSQL for a row.
+            with suppress(FutureTimeout):
+                second.result(timeout=0.5)
+        report = second.result(timeout=60)
+
+    assert GateReport("u1", already=rows) == report
+    assert set(corp.customers[:3]) == set(items(store, outbox, "u1"))
+    assert json.loads(unit(store, outbox, "u1").request)["external_userid"] == corp.customers[:3]
+    with store.read() as conn:
+        assert 3 == len(conn.execute(select(ledger)).all())
+
+
+def test_own_id_of_two_corps(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """Of two corps that plan under one id at once, the second one is told so."""
+    stranger = Corp(1)
+    theirs = stranger.outbox(BlockingPort(transport=stranger.box.transport, clock=stranger.box.clock), store)
+    way = NewContactWay(type=1, user=["zhang"])
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.begin() as conn:
+            outbox.plan(conn, CONTACT_WAY, way, owner="x", unit_id="u1")
+            second = pool.submit(plan, store, theirs, CONTACT_WAY, way, unit_id="u1")
+            with suppress(FutureTimeout):
+                second.result(timeout=0.5)
+        with pytest.raises(UsageError, match="another corp of this database has a unit 'u1'"):
+            second.result(timeout=60)
+
+
+@pytest.mark.parametrize("held", [1, 3])
+def test_own_id_held_back(corp: Corp, store: Store, outbox: AsyncOutbox, held: int) -> None:
+    """Under an id of the caller's a unit is for those who pass the gate, and there is none if nobody does."""
+    with store.begin() as conn:
+        outbox.suppress(conn, corp.customers[:held], reason="asked not to")
+    report = plan(store, outbox, BROADCAST, text_message(corp), unit_id="u1")
+
+    with store.read() as conn:
+        units = outbox.units(conn)
+    if held == 3:
+        assert (None, ()) == (report.unit_id, units)
+    else:
+        same = plan(store, outbox, BROADCAST, text_message(corp, count=3), subjects=_again(corp), unit_id="u1")
+        assert ("u1", 3) == (same.unit_id, len(same.already))
+        assert [corp.customers[1:3]] == [json.loads(u.request)["external_userid"] for u in units]
+
+
+def test_own_id_narrowed(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """Under an id of the caller's a transfer is known by those whom it is for in the end."""
+    plan(store, outbox, TRANSFER, transfer(corp, 1))
+    plan(store, outbox, TRANSFER, transfer(corp), unit_id="u1")
+    left = attrs.evolve(transfer(corp), external_userid=tuple(corp.customers[1:3]))
+    words = f"transfer/{TRANSFER.fingerprint(left)}"
+
+    assert hashlib.sha256(words.encode()).hexdigest() == unit(store, outbox, "u1").fingerprint
+
+
+def _again(corp: Corp) -> list[Subject]:
+    return [Subject(c, "hello", "2") for c in corp.customers[:3]]
 
 
 def test_own_id_again(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:

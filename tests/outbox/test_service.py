@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from privdom._port import BlockingPort, run
+from privdom.errors import UsageError
 from privdom.events import EventLog, UnitSettled
 from privdom.outbox import (
     BROADCAST,
@@ -231,6 +232,56 @@ def test_suppressed_row(corp: Corp, store: Store) -> None:
         assert [(corp_id, "wm1", "", "asked not to", NOON), (corp_id, "wm1", "news", "no news", NOON)] == rows
         outbox.allow(conn, ["wm1"], category="news")
         assert [""] == list(conn.scalars(select(suppression.c.category)))
+
+
+def test_one_name_for_a_list(corp: Corp, store: Store) -> None:
+    """One bare id where a list is due is refused, instead of being taken for a list of its letters."""
+    outbox = _outbox(corp, store)
+    with store.begin() as conn:
+        for ask in (
+            lambda: outbox.suppress(conn, "wm1", reason="asked not to"),
+            lambda: outbox.allow(conn, "wm1"),
+            lambda: outbox.budget(conn, "wm1"),
+            lambda: outbox.forecast(conn, "wm1", []),
+        ):
+            with pytest.raises(UsageError, match="put it in brackets"):
+                ask()
+        assert [] == conn.execute(select(suppression)).all()
+
+
+def test_empty_category(corp: Corp, store: Store) -> None:
+    """An empty category is none: it neither silences a customer for everything nor lifts that."""
+    outbox = _outbox(corp, store)
+    with store.begin() as conn:
+        outbox.suppress(conn, ["wm1"], reason="asked not to")
+        with pytest.raises(UsageError, match="give None for all messages"):
+            outbox.suppress(conn, ["wm2"], reason="asked not to", category="")
+        with pytest.raises(UsageError, match="give None for all messages"):
+            outbox.allow(conn, ["wm1"], category="")
+        assert ["wm1"] == list(conn.scalars(select(suppression.c.subject)))
+
+
+@pytest.mark.parametrize(("field", "longest"), [("subject", 64), ("category", 32)])
+def test_longest_on_the_list(corp: Corp, store: Store, field: str, longest: int) -> None:
+    """What would not fit into the list is refused by name, on every database; what just fits is taken, and taken back."""
+    outbox = _outbox(corp, store)
+
+    def put(text: str, *, allow: bool = False) -> None:
+        subjects = ["wm1", text] if field == "subject" else ["wm1"]
+        category = text if field == "category" else None
+        with store.begin() as conn:
+            if allow:
+                outbox.allow(conn, subjects, category=category)
+            else:
+                outbox.suppress(conn, subjects, reason="r" * 1000, category=category)
+
+    said = "a subject" if field == "subject" else field
+    for allow in (False, True):
+        with pytest.raises(UsageError, match=rf"^{said} has {longest + 1} characters, and at most {longest} fit$"):
+            put("x" * (longest + 1), allow=allow)
+        put("x" * longest, allow=allow)
+    with store.read() as conn:
+        assert [] == conn.execute(select(suppression)).all()
 
 
 def test_shown(corp: Corp, store: Store) -> None:

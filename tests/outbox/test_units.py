@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from privdom.errors import UsageError
-from privdom.outbox import OutboxSettings, TickReport, UnitState
+from privdom.outbox import OutboxSettings, Policy, TickReport, UnitState
 from privdom.outbox.tags import PushReport
 from privdom.outbox.units import counted
 
@@ -57,7 +57,7 @@ def test_at_least_one(name: str) -> None:
     assert 1 == getattr(OutboxSettings(**{name: 1}), name)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["settle", "write_budget", "lookup_lease", "clock_skew", "sweep_for"])
+@pytest.mark.parametrize("name", ["settle", "write_budget", "call_timeout", "lookup_lease", "clock_skew", "sweep_for"])
 def test_longer_than_nothing(name: str) -> None:
     """A time that is not longer than nothing is refused by name; the shortest there is, is not."""
     values: dict[str, Any] = {name: timedelta(0)}
@@ -74,7 +74,14 @@ def test_resends() -> None:
         OutboxSettings(resends=-1)
 
 
+def test_policy() -> None:
+    """A policy may be given by its name; another name is refused."""
+    assert Policy.RESEND is OutboxSettings(policy="resend").policy
+    with pytest.raises(UsageError, match="no policy 'retry': give"):
+        OutboxSettings(policy="retry")
+
+
 def test_longest_call() -> None:
-    """A call takes four times the client's time-out at most, unless somebody knows better."""
+    """A call is taken to last four times the client's time-out, unless somebody knows better."""
     assert timedelta(seconds=40) == OutboxSettings().longest_call(10)
     assert timedelta(seconds=7) == OutboxSettings(call_timeout=timedelta(seconds=7)).longest_call(10)

@@ -25,7 +25,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from privdom import WeCom
 from privdom._port import AsyncPort, BlockingPort, Port, run
 from privdom.errors import StoreError, UsageError, api_error
-from privdom.outbox import BROADCAST, AsyncWorker, DesiredTags, Outbox, UnitState, Worker
+from privdom.outbox import BROADCAST, AsyncWorker, DesiredTags, Outbox, TickReport, UnitState, Worker
 from privdom.outbox.worker import _name, _Run, _what
 from privdom.sandbox import Fault
 from privdom.store import Store
@@ -178,7 +178,7 @@ def test_tags(on_port: OnPort, store: Store) -> None:
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
-def test_no_busy_loop(on_port: OnPort, store: Store) -> None:
+def test_no_busy_loop(on_port: OnPort, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where something is due that another worker has in hand, the worker waits for a poll instead of turning at once."""
     corp = Corp()
 
@@ -187,10 +187,10 @@ def test_no_busy_loop(on_port: OnPort, store: Store) -> None:
         outbox = corp.outbox(timed, store)
         plan(store, outbox, BROADCAST, text_message(corp))
 
-        async def nothing(budget: int = 100) -> Any:
-            return await type(outbox).tick(outbox, 0)
+        async def nothing(*_: object) -> TickReport:
+            return TickReport()
 
-        outbox.tick = nothing  # type: ignore[method-assign]
+        monkeypatch.setattr("privdom.outbox.worker.tick_until", nothing)
         report = await AsyncWorker(outbox, poll=timedelta(seconds=7)).run()
 
         assert ([7, 7], 2) == (timed.waits, report.rounds)
@@ -231,6 +231,30 @@ def test_stop_between_rounds(on_port: OnPort, store: Store) -> None:
         assert 2 == (await worker.run()).units.confirmed
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_stop_in_a_lane(on_port: OnPort, store: Store) -> None:
+    """A stop between two calls of one lane is heard before the next one."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        for i in range(5):
+            plan(store, outbox, BROADCAST, text_message(corp, str(i)), subjects=_subjects(corp, str(i)))
+        worker = AsyncWorker(outbox)
+        send = port.send
+
+        async def stopping(request: Any) -> Any:
+            if request.url.path.endswith("add_msg_template"):
+                worker.stop()
+            return await send(request)
+
+        port.send = stopping  # type: ignore[method-assign]
+        assert 1 == (await worker.run()).units.confirmed
+        assert 1 == (await worker.run()).units.confirmed
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+    assert 2 == len(corp.messages())
 
 
 def _passing(why: str) -> Callable[[Corp, _FaultyStore], None]:

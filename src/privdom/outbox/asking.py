@@ -12,6 +12,7 @@ from privdom.outbox import gate_store
 from privdom.outbox.budgets import Budget, Forecast, Touch, TouchForecast, budget_of, possible
 from privdom.outbox.gate import Gate
 from privdom.store import sql
+from privdom.wecom._values import texts
 
 
 __all__ = ["budget", "forecast"]
@@ -35,7 +36,7 @@ def budget(
     bounds = gate.bounds(moment, category)
     nothing = (0,) * len(bounds)
     found: dict[str, Budget] = {}
-    for chunk in sql.chunks(dict.fromkeys(subjects)):
+    for chunk in sql.chunks(dict.fromkeys(texts(subjects))):
         silenced = gate_store.suppressed(conn, corp_id, chunk, category)
         used = gate_store.counts(conn, corp_id, chunk, bounds, now=now) if bounds else {}
         for name in chunk:
@@ -55,7 +56,7 @@ def forecast(
     reached = [0] * len(given)
     short: dict[str, int] = {}
     asked = 0
-    for chunk in sql.chunks(dict.fromkeys(subjects)):
+    for chunk in sql.chunks(dict.fromkeys(texts(subjects))):
         asked += len(chunk) * len(given)
         categories = {touch.category for touch in given}
         silenced = {c: gate_store.suppressed(conn, corp_id, chunk, c) for c in sorted(categories)}

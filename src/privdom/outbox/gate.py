@@ -12,7 +12,7 @@ import calendar
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import attrs
 
@@ -43,6 +43,7 @@ STAFF = ""
 """The category of what staff send on their own: none that a plan can have."""
 
 Period: TypeAlias = Literal["day", "week", "month"]
+_PERIODS = get_args(Period)
 _A_MOMENT = timedelta(microseconds=1)
 
 
@@ -98,13 +99,16 @@ class ReachCap:
     recipients show status 3 in the send result.
 
     Raises:
-        UsageError: The limit is negative. 0 lets nothing through.
+        UsageError: The limit is negative (0 lets nothing through), or there is no such window.
     """
 
     per: Period = "month"
     limit: int | None = None
 
     def __attrs_post_init__(self) -> None:
+        if self.per not in _PERIODS:
+            msg = f"a reach cap has one of WeCom's windows, not {self.per!r}: give 'day', 'week' or 'month'"
+            raise UsageError(msg)
         if self.limit is not None and self.limit < 0:
             msg = f"a reach cap of {self.limit} means nothing: give 0 or more, or None for WeCom's own limit"
             raise UsageError(msg)
@@ -133,7 +137,8 @@ class FrequencyRule:
         category: Whose messages it counts and holds back; None: all, service messages and those of staff included.
 
     Raises:
-        UsageError: The limit is negative, the span is not longer than nothing, or the category is empty.
+        UsageError: The limit is negative, there is no such window, the span is not longer than nothing, or the
+            category is empty.
     """
 
     limit: int
@@ -143,6 +148,9 @@ class FrequencyRule:
     def __attrs_post_init__(self) -> None:
         if self.limit < 0:
             msg = f"a frequency rule of {self.limit} means nothing: give 0 or more, or leave the rule out"
+            raise UsageError(msg)
+        if not isinstance(self.per, timedelta) and self.per not in _PERIODS:
+            msg = f"a frequency rule has a window, not {self.per!r}: give 'day', 'week', 'month', or a timedelta"
             raise UsageError(msg)
         if isinstance(self.per, timedelta) and self.per <= timedelta(0):
             msg = "the span of a frequency rule must be longer than nothing"
@@ -183,7 +191,7 @@ def _rules(values: Iterable[FrequencyRule]) -> tuple[FrequencyRule, ...]:
 @attrs.frozen
 class Gate:
     """
-    The rules that every message to customers must pass.
+    The rules that every mass message to customers and groups must pass.
 
     Args:
         cap: What WeCom allows; None: no cap.

@@ -15,10 +15,12 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, or_, select, text, true, update
 
+from privdom.errors import UsageError
 from privdom.outbox.gate import Bound, Decision, decide
-from privdom.outbox.tables import ledger, suppression, unit
+from privdom.outbox.tables import check_length, ledger, suppression, unit
 from privdom.outbox.units import HELD, ItemState, UnitState
 from privdom.store import sql
+from privdom.wecom._values import texts
 
 
 __all__ = [
@@ -197,15 +199,29 @@ def suppress(
     conn: Connection, corp_id: str, subjects: Iterable[str], reason: str, at: datetime, category: str | None
 ) -> None:
     """Put *subjects* on the list of those who must not be messaged."""
-    rows = [
-        {"corp_id": corp_id, "subject": s, "category": category or _EVERYBODY, "reason": reason, "at": at}
-        for s in sorted(set(subjects))
-    ]
+    same = {"corp_id": corp_id, "category": _listed_as(category), "reason": reason, "at": at}
+    rows = [same | {"subject": subject} for subject in _listed(subjects)]
     sql.upsert(conn, suppression, rows, keys=["corp_id", "subject", "category"])
 
 
 def allow(conn: Connection, corp_id: str, subjects: Iterable[str], category: str | None) -> None:
     """Take *subjects* off that list."""
-    for chunk in sql.chunks(subjects):
-        theirs = (suppression.c.subject.in_(chunk), suppression.c.category == (category or _EVERYBODY))
-        conn.execute(delete(suppression).where(suppression.c.corp_id == corp_id, *theirs))
+    of = (suppression.c.corp_id == corp_id, suppression.c.category == _listed_as(category))
+    for chunk in sql.chunks(_listed(subjects)):
+        conn.execute(delete(suppression).where(*of, suppression.c.subject.in_(chunk)))
+
+
+def _listed(subjects: Iterable[str]) -> list[str]:
+    names = sorted(set(texts(subjects)))
+    check_length(suppression.c.subject, "a subject", max(names, key=len, default=""))
+    return names
+
+
+def _listed_as(category: str | None) -> str:
+    if category is None:
+        return _EVERYBODY
+    if not category:
+        msg = "the category is empty: name one, or give None for all messages"
+        raise UsageError(msg)
+    check_length(suppression.c.category, "category", category)
+    return category

@@ -99,6 +99,8 @@ class Kind(Protocol[Q, A]):
     """Whether `prepare` has something to read before the call."""
     undoes: bool = False
     """Whether `undo` can take a second one back."""
+    gives_id: bool = True
+    """Whether WeCom gives what the call makes an id, the ``remote_id``, by which a person confirms it."""
     patience: timedelta | None = None
     """How long to wait for an answer before the look-up; None: until the call cannot be on its way any more."""
 
@@ -164,6 +166,15 @@ class Kind(Protocol[Q, A]):
             PrivdomError: WeCom does not have it, or cannot be asked.
         """
         return Done(remote_id, None)
+
+    async def known_without_id(self, wecom: AsyncWeCom, request: Q) -> Done:
+        """
+        Return what is to be recorded of a call that a person confirms, of a kind that gives no id.
+
+        Raises:
+            PrivdomError: WeCom does not have it, or cannot be asked.
+        """
+        return Done(None, None)
 
     async def undo(self, wecom: AsyncWeCom, remote_id: str) -> bool:
         """Take a second one back; return whether that is possible."""

@@ -15,7 +15,7 @@ from privdom.outbox import transitions
 from privdom.outbox.context import Context
 from privdom.outbox.kind import Candidate, Found, Unclear
 from privdom.outbox.rules import describe
-from privdom.outbox.tables import audit, unit
+from privdom.outbox.tables import audit, check_length, unit
 from privdom.outbox.units import ItemResult, ItemState, Unit, UnitState, counted
 
 
@@ -83,26 +83,47 @@ class AsyncParked:
         candidates = finding.candidates if isinstance(finding, Found | Unclear) else ()
         return Inspection(held, items, candidates, trouble, history)
 
-    async def confirm(self, unit_id: str, remote_id: str, by: str) -> None:
+    async def confirm(self, unit_id: str, remote_id: str | None, by: str) -> None:
         """
-        Record that WeCom has this unit, as *remote_id*: the id of a task, a contact way ...
+        Record that WeCom has this unit.
+
+        Args:
+            unit_id: The unit.
+            remote_id: Its id at WeCom: the msgid, the jobid or the moment's id, the config id of a way. None for the
+                kinds to which WeCom gives none: transfers of customers and of groups, reminders, corp tags, changes
+                of ways and of remarks.
+            by: Who decides.
 
         Raises:
-            UsageError: The unit is not parked, or another unit is known to be *remote_id*.
-            PrivdomError: A contact way is read at WeCom, which does not have it or cannot be asked.
+            UsageError: The unit is not parked, another unit is known to be *remote_id*, there is an id where WeCom
+                gives none or none where it gives one, or WeCom shows none of the corp tags.
+            PrivdomError: A way or a tag is read at WeCom, which does not have it or cannot be asked.
         """
-        now = self._ctx.port.now()
-        parked = await self._ctx.read(lambda conn: self._parked(conn, unit_id))
-        done = await self._ctx.kind_of(parked).known(self._ctx.wecom, remote_id)
+        ctx = self._ctx
+        now = ctx.port.now()
+        parked = await ctx.read(lambda conn: self._parked(conn, unit_id))
+        kind = ctx.kind_of(parked)
+        if not kind.gives_id and remote_id is not None:
+            msg = f"WeCom gives a {kind.name} no id: pass None"
+            raise UsageError(msg)
+        if kind.gives_id and not remote_id:
+            msg = f"a {kind.name} is confirmed by its id at WeCom: pass it as remote_id, or use resend() or drop()"
+            raise UsageError(msg)
+        if remote_id is None:
+            done = await kind.known_without_id(ctx.wecom, ctx.request_of(parked))
+        else:
+            check_length(unit.c.remote_id, "remote_id", remote_id)
+            done = await kind.known(ctx.wecom, remote_id)
 
         def work(conn: Connection, held: Unit) -> None:
-            if transitions.taken(conn, held, [remote_id]):
+            if remote_id is not None and transitions.taken(conn, held, [remote_id]):
                 msg = f"{remote_id} belongs to another unit of this kind: look again with inspect()"
                 raise UsageError(msg)
-            settle = self._ctx.settings.settle
             # It counts since it was parked: whoever finds out later does not make it later.
-            transitions.confirm(conn, held, done, now=now, at=None, settle=settle, since=[UnitState.PARKED])
-            self._ctx.tell(conn, [(held, UnitState.CONFIRMED)])
+            transitions.confirm(
+                conn, held, done, now=now, at=None, settle=ctx.settings.settle, since=[UnitState.PARKED]
+            )
+            ctx.tell(conn, [(held, UnitState.CONFIRMED)])
 
         await self._decide(unit_id, by, "confirmed", work, now, remote_id)
 
@@ -151,6 +172,7 @@ class AsyncParked:
         if not by or by == "engine":
             msg = "by= names the person who decides: it stands in the audit"
             raise UsageError(msg)
+        check_length(audit.c.by, "by", by)
 
         def transaction(conn: Connection) -> None:
             held = self._parked(conn, unit_id, lock=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, String, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from privdom.errors import UsageError
 from privdom.outbox import gate_store
@@ -18,7 +18,7 @@ from privdom.outbox.gate import Decision, Gate
 from privdom.outbox.kind import Kind
 from privdom.outbox.settings import Policy
 from privdom.outbox.staff_sends import STEP
-from privdom.outbox.tables import ledger, unit
+from privdom.outbox.tables import check_length, ledger, unit
 from privdom.outbox.units import GateReport, ItemState, Subject, UnitState
 from privdom.store import sql
 from privdom.wecom.wire import dumps, unstructure
@@ -47,27 +47,15 @@ def plan(
 ) -> GateReport:
     """Store one unit and its ledger rows; see `AsyncOutbox.plan`."""
     rows = [row if isinstance(row, Subject) else Subject(*row) for row in subjects]
-    names = [row.subject for row in rows]
-    if len(set(names)) < len(names):
-        msg = "a subject stands twice in this plan: one call carries one message for each, so make two units"
-        raise UsageError(msg)
-    kind.check(request, names)
+    _check(kind, request, rows)
     _check_keys(rows, unit_id=unit_id, owner=owner, category=category, lane=lane)
     if not_before is not None and not_before.utcoffset() is None:
         msg = "not_before must be aware: datetime(..., tzinfo=...)"
         raise UsageError(msg)
-    if unit_id is not None:
-        whose = conn.scalar(select(unit.c.corp_id).where(unit.c.id == unit_id))
-        if whose == corp_id:
-            return GateReport(unit_id, already=tuple(rows))
-        if whose is not None:
-            msg = f"another corp of this database has a unit {unit_id!r}: make the id longer by the corp's"
-            raise UsageError(msg)
+    if unit_id is not None and (there := _there(conn, corp_id, unit_id, rows)):
+        return there
     new_id = unit_id or uuid.uuid4().hex
-    forced = kind.lane(request)
-    if lane is not None and forced is not None and lane != forced:
-        msg = f"a {kind.name} like this one takes the lane {forced!r}: leave lane= out"
-        raise UsageError(msg)
+    lane = _lane(kind, request, lane)
 
     due_at = max(now, not_before) if not_before is not None else now
     if kind.reaches:
@@ -76,6 +64,31 @@ def plan(
         gate_store.lock(conn, corp_id)
     else:
         category = ""
+    nonce = hashlib.sha256(f"{corp_id}/{new_id}".encode()).hexdigest()[:10]
+    row = {
+        "id": new_id,
+        "corp_id": corp_id,
+        "kind": kind.name,
+        "owner": owner,
+        "category": category,
+        "lane": lane or new_id,
+        "state": UnitState.READY,
+        "policy": policy,
+        "nonce": nonce,
+        "attempt": 0,
+        "fence": 0,
+        "created_at": now,
+        "due_at": due_at,
+        "lookups": 0,
+        "suspect": False,
+    }
+    # An id of the caller's is taken before anything else is written: of two transactions that plan it at once, the
+    # second one waits here for the first, and has nothing to take back.
+    taken = unit_id is not None
+    if taken and not sql.insert_ignore(conn, unit, [row | _content(kind, request, nonce)]):
+        there = _there(conn, corp_id, new_id, rows)
+        assert there is not None
+        return there
     written = _write_ledger(conn, corp_id, rows, new_id, reach=kind.reaches, category=category, at=due_at)
     decision = Decision((), (), ())
     if kind.reaches and written:
@@ -84,36 +97,59 @@ def plan(
         gate_store.hold(conn, new_id, decision, values={"unit_id": None})
     report = _report(rows, written, decision, new_id, due_at)
     if rows and not report.planned:
+        if taken:
+            conn.execute(delete(unit).where(unit.c.id == new_id))
         return report
-    if len(report.planned) < len(rows):
+    narrowed = len(report.planned) < len(rows)
+    if narrowed:
         request = kind.narrow(request, {row.subject for row in report.planned})
-    nonce = hashlib.sha256(f"{corp_id}/{new_id}".encode()).hexdigest()[:10]
-    conn.execute(
-        insert(unit).values(
-            id=new_id,
-            corp_id=corp_id,
-            kind=kind.name,
-            owner=owner,
-            category=category,
-            lane=forced or lane or new_id,
-            state=UnitState.READY,
-            policy=policy,
-            request=dumps(unstructure(kind.mark(request, nonce))).decode(),
-            fingerprint=hashlib.sha256(f"{kind.name}/{kind.fingerprint(request)}".encode()).hexdigest(),
-            nonce=nonce,
-            attempt=0,
-            fence=0,
-            created_at=now,
-            due_at=due_at,
-            lookups=0,
-            suspect=False,
-        )
-    )
+    if not taken:
+        conn.execute(insert(unit).values(row | _content(kind, request, nonce)))
+    elif narrowed:
+        conn.execute(update(unit).where(unit.c.id == new_id).values(_content(kind, request, nonce)))
     return report
 
 
+def _check(kind: Kind[Q, Any], request: Q, rows: Sequence[Subject]) -> None:
+    if not isinstance(request, kind.request):
+        msg = f"a {kind.name} takes a {kind.request.__name__}, not a {type(request).__name__}"
+        raise UsageError(msg)
+    names = [row.subject for row in rows]
+    if len(set(names)) < len(names):
+        msg = "a subject stands twice in this plan: one call carries one message for each, so make two units"
+        raise UsageError(msg)
+    kind.check(request, names)
+    check_length(unit.c.kind, "the name of this kind", kind.name)
+
+
+def _lane(kind: Kind[Q, Any], request: Q, lane: str | None) -> str | None:
+    forced = kind.lane(request)
+    if forced is None:
+        return lane
+    if lane not in {None, forced}:
+        msg = f"a {kind.name} like this one takes the lane {forced!r}: leave lane= out"
+        raise UsageError(msg)
+    check_length(unit.c.lane, "the lane of this request", forced)
+    return forced
+
+
+def _there(conn: Connection, corp_id: str, unit_id: str, rows: Sequence[Subject]) -> GateReport | None:
+    """Return the report on a unit that was planned before under an id of the caller's; None: there is none."""
+    whose = conn.scalar(select(unit.c.corp_id).where(unit.c.id == unit_id))
+    if whose is not None and whose != corp_id:
+        msg = f"another corp of this database has a unit {unit_id!r}: make the id longer by the corp's"
+        raise UsageError(msg)
+    return GateReport(unit_id, already=tuple(rows)) if whose else None
+
+
+def _content(kind: Kind[Q, Any], request: Q, nonce: str) -> dict[str, str]:
+    return {
+        "request": dumps(unstructure(kind.mark(request, nonce))).decode(),
+        "fingerprint": hashlib.sha256(f"{kind.name}/{kind.fingerprint(request)}".encode()).hexdigest(),
+    }
+
+
 def _check_keys(rows: Sequence[Subject], *, unit_id: str | None, owner: str, category: str, lane: str | None) -> None:
-    # PostgreSQL would refuse what is too long, SQLite would take it.
     keys = [
         (unit.c.id, "unit_id", unit_id),
         (unit.c.owner, "owner", owner),
@@ -124,10 +160,8 @@ def _check_keys(rows: Sequence[Subject], *, unit_id: str | None, owner: str, cat
         longest_one = max(map(itemgetter(i), rows), key=len, default=None)
         keys.append((ledger.c[name], f"the {name} of a subject", longest_one))
     for column, name, value in keys:
-        longest = column.type.length if isinstance(column.type, String) else None
-        if value is not None and longest is not None and len(value) > longest:
-            msg = f"{name} has {len(value)} characters, and at most {longest} fit"
-            raise UsageError(msg)
+        if value is not None:
+            check_length(column, name, value)
     if unit_id == "":
         msg = "unit_id is empty: give an id of your own, or None"
         raise UsageError(msg)

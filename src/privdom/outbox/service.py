@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from privdom.outbox.kind import Kind
 from privdom.outbox.kinds import KINDS
 from privdom.outbox.parked import AsyncParked, Parked
 from privdom.outbox.recovery import recover
-from privdom.outbox.settings import OutboxSettings, Policy
+from privdom.outbox.settings import OutboxSettings, Policy, policy_of
 from privdom.outbox.staff_sends import StaffSends, learn
 from privdom.outbox.tables import ledger, unit
 from privdom.outbox.units import HELD, GateReport, ItemResult, ItemState, TickReport, Unit, UnitState
@@ -31,7 +31,7 @@ from privdom.store import Store
 from privdom.wecom.client import AsyncWeCom, WeCom
 
 
-__all__ = ["AsyncOutbox", "Outbox", "context_of"]
+__all__ = ["AsyncOutbox", "Outbox", "context_of", "tick_until"]
 
 Q = TypeVar("Q")
 
@@ -104,7 +104,8 @@ class AsyncOutbox:
             policy: What to do when nobody can tell whether WeCom has it; by default the settings'.
 
         Raises:
-            UsageError: The request cannot be looked up after a lost answer, or is not about just these subjects.
+            UsageError: The request is not of this kind, cannot be looked up after a lost answer, or is not about just
+                these subjects; or one of the other arguments means nothing.
         """
         ctx = self._ctx
         if kind.name not in ctx.kinds:
@@ -123,7 +124,7 @@ class AsyncOutbox:
             lane=lane,
             not_before=not_before,
             unit_id=unit_id,
-            policy=policy or ctx.settings.policy,
+            policy=ctx.settings.policy if policy is None else policy_of(policy),
         )
 
     def drop(self, conn: Connection, unit_id: str) -> bool:
@@ -194,7 +195,11 @@ class AsyncOutbox:
         already. A call whose fate is unknown is not taken back.
 
         Args:
+            subjects: External_userids or chat_ids.
             category: Hold back only messages of this category; None: all messages.
+
+        Raises:
+            UsageError: The category is empty, something is too long, or *subjects* is one bare text.
         """
         gate_store.suppress(conn, self._ctx.corp_id, subjects, reason, self._ctx.port.now(), category)
 
@@ -203,6 +208,9 @@ class AsyncOutbox:
         Take back what `suppress` did for the same *category*.
 
         Who is on the list for everything and for a category stays on it for the other one.
+
+        Raises:
+            UsageError: As `suppress`.
         """
         gate_store.allow(conn, self._ctx.corp_id, subjects, category)
 
@@ -226,7 +234,7 @@ class AsyncOutbox:
             at: For which moment, which quiet hours move on; by default now.
 
         Raises:
-            UsageError: *at* has no time zone.
+            UsageError: *at* has no time zone, or *subjects* is one bare text.
         """
         ctx = self._ctx
         gate, now = ctx.settings.gate, ctx.port.now()
@@ -242,6 +250,9 @@ class AsyncOutbox:
         Args:
             subjects: External_userids or chat_ids.
             touches: When, and of which category.
+
+        Raises:
+            UsageError: *subjects* is one bare text.
         """
         ctx = self._ctx
         return asking.forecast(conn, ctx.corp_id, subjects, touches, gate=ctx.settings.gate, now=ctx.port.now())
@@ -275,15 +286,7 @@ class AsyncOutbox:
                 may, and a transaction may be rolled back.
             PrivdomError: No token is to be had. Nothing was armed; call again later.
         """
-        self._ctx.store.commits_itself("a tick")
-        report = await recover(self._ctx, budget)
-        while budget > 0:
-            due, part = await call_round(self._ctx, min(budget, self._ctx.settings.in_flight))
-            report += part
-            if not due:
-                break
-            budget -= due
-        return report
+        return await tick_until(self._ctx, budget, lambda: False)
 
     async def drain(self) -> TickReport:
         """Tick until nothing is due any more; what waits for a later moment stays."""
@@ -310,6 +313,19 @@ class AsyncOutbox:
 
     def __repr__(self) -> str:
         return f"<AsyncOutbox of {self._ctx.corp_id} in {self._ctx.store!r}>"
+
+
+async def tick_until(ctx: Context, budget: int, stopped: Callable[[], bool]) -> TickReport:
+    """Do what `AsyncOutbox.tick` does, but begin no more calls once *stopped* says so."""
+    ctx.store.commits_itself("a tick")
+    report = await recover(ctx, budget)
+    while budget > 0 and not stopped():
+        due, part = await call_round(ctx, min(budget, ctx.settings.in_flight))
+        report += part
+        if not due:
+            break
+        budget -= due
+    return report
 
 
 def context_of(outbox: AsyncOutbox) -> Context:

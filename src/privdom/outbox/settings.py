@@ -12,7 +12,7 @@ from privdom.errors import UsageError
 from privdom.outbox.gate import Gate
 
 
-__all__ = ["OutboxSettings", "Policy"]
+__all__ = ["OutboxSettings", "Policy", "policy_of"]
 
 
 # httpx counts its time-out anew for each: a place in the pool, the connection, the request, the answer.
@@ -28,6 +28,20 @@ class Policy(StrEnum):
     """Call again: right as long as WeCom shows what it accepted within ``settle``."""
 
 
+def policy_of(value: str) -> Policy:
+    """
+    Return the policy of this name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    try:
+        return Policy(value)
+    except ValueError:
+        msg = f"there is no policy {value!r}: give Policy.PARK or Policy.RESEND"
+        raise UsageError(msg) from None
+
+
 def _positive(_: object, attribute: attrs.Attribute[timedelta], value: timedelta) -> None:
     if value <= timedelta(0):
         msg = f"{attribute.name} must be longer than nothing, not {value}"
@@ -40,20 +54,24 @@ class OutboxSettings:
     How the outbox behaves.
 
     Raises:
-        UsageError: A time is not positive, or a number too small.
+        UsageError: A time is not positive, a number too small, or there is no such policy.
     """
 
-    policy: Policy = attrs.field(default=Policy.PARK, converter=Policy)
+    policy: Policy = attrs.field(default=Policy.PARK, converter=policy_of)
     """For units that do not name a policy of their own."""
     settle: timedelta = attrs.field(default=timedelta(seconds=60), validator=_positive)
     """How long after the latest possible end of a call WeCom may still carry it out or begin to show it."""
     write_budget: timedelta = attrs.field(default=timedelta(seconds=5), validator=_positive)
     """How long after ARM the call may still be written to the socket; later it is not written at all."""
-    call_timeout: timedelta | None = None
+    call_timeout: timedelta | None = attrs.field(default=None, validator=attrs.validators.optional(_positive))
     """
-    How long one HTTP exchange can take at most. By default four times the
-    client's time-out, which counts anew for each step: a place in the pool, the
-    connection, the request, the answer.
+    How long after it was begun WeCom may still act on a call: an estimate of the
+    longest exchange, by which the request is written in full and accepted. What
+    takes longer is left to ``settle``. By default four times the client's
+    time-out, which httpx counts anew for a place in the pool, the connection, the
+    request and the answer. It counts anew for each piece of these, too: an answer
+    that trickles in may take longer, which changes nothing at WeCom. The unit is
+    looked up meanwhile, and the answer is noted in the audit.
     """
     resends: int = 2
     """Under `Policy.RESEND`: how often a unit is called again before it is parked, since something is wrong."""
@@ -81,5 +99,7 @@ class OutboxSettings:
             raise UsageError(msg)
 
     def longest_call(self, timeout: float) -> timedelta:
-        """Return how long one HTTP exchange of a client with this *timeout*, in seconds, can take at most."""
-        return self.call_timeout or timedelta(seconds=timeout * _STEPS_OF_A_CALL)
+        """Return for how long WeCom may act on an exchange of a client with this *timeout*, in seconds: an estimate."""
+        if self.call_timeout is not None:
+            return self.call_timeout
+        return timedelta(seconds=timeout * _STEPS_OF_A_CALL)

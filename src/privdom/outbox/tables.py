@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text
 
+from privdom.errors import UsageError
 from privdom.store import BigId, UtcTime, metadata
 
 
-__all__ = ["audit", "ledger", "staff_reading", "suppression", "unit"]
+__all__ = ["audit", "check_length", "ledger", "staff_reading", "suppression", "unit"]
 
 unit = Table(
     "privdom_unit",
@@ -126,3 +129,16 @@ audit = Table(
     Column("note", Text, nullable=False),
 )
 Index("ix_privdom_audit_unit", audit.c.unit_id)
+
+
+def check_length(column: Column[Any], name: str, value: str) -> None:
+    """
+    Check that *value* fits into *column*: PostgreSQL would refuse what is too long, SQLite would take it.
+
+    Raises:
+        UsageError: It does not; the message calls it by *name*.
+    """
+    longest = column.type.length if isinstance(column.type, String) else None
+    if longest is not None and len(value) > longest:
+        msg = f"{name} has {len(value)} characters, and at most {longest} fit"
+        raise UsageError(msg)

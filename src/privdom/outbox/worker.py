@@ -26,7 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from privdom._port import Bell, Blocking, blocking, core_of, in_thread, maybe_await, run
 from privdom.errors import ApiError, PrivdomError, UsageError
 from privdom.outbox._twins import same
-from privdom.outbox.service import AsyncOutbox, Outbox, context_of
+from privdom.outbox.service import AsyncOutbox, Outbox, context_of, tick_until
 from privdom.outbox.tags import AsyncDesiredTags, DesiredTags, PushReport
 from privdom.outbox.units import TickReport
 
@@ -63,7 +63,8 @@ class AsyncWorker:
     Any number of workers, in any number of processes and on any number of
     machines, may work on one database: each call is armed under a lock and a
     constraint by one of them, and what one leaves behind when it dies is looked
-    up by the others. There is no leader, and nothing to configure. A worker more
+    up by the others. There is no leader; give all the same gate, settings and
+    kinds, since what counts are those of the worker that calls. A worker more
     means more calls at once; WeCom's quotas are counted in each process.
 
     What passes by itself (WeCom or the network is down, no token is to be had,
@@ -127,7 +128,10 @@ class AsyncWorker:
 
     def stop(self) -> None:
         """
-        Let the runs that have begun end: no new round begins, and calls under way are finished and recorded.
+        Let the runs that have begun end: no more calls begin, and those under way are finished and recorded.
+
+        These are at most ``in_flight``, of different lanes, or so many look-ups; a
+        push of tags first does the relations that it has in hand, at most 100.
 
         Returns at once; from any thread or task, or a signal handler. Where
         nothing runs it does nothing, and a later `run` works as before.
@@ -169,8 +173,9 @@ class Worker(Blocking[AsyncWorker]):
     Any number of workers, in any number of threads, processes and machines, may
     work on one database: each call is armed under a lock and a constraint by one
     of them, and what one leaves behind when it dies is looked up by the others.
-    There is no leader, and nothing to configure. A worker more means more calls
-    at once; WeCom's quotas are counted in each process.
+    There is no leader; give all the same gate, settings and kinds, since what
+    counts are those of the worker that calls. A worker more means more calls at
+    once; WeCom's quotas are counted in each process.
 
     What passes by itself (WeCom or the network is down, no token is to be had,
     the database restarts) is logged once, and whatever failed is tried again
@@ -321,10 +326,10 @@ class _Run:
 
     async def _tick(self) -> None:
         left = self._budget
-        # As many as one round of calls holds, so that a stop is heard between two of them.
+        # As many as one round of look-ups holds, so that a stop is heard between two of them.
         at_once = self._ctx.settings.in_flight
         while left > 0 and not self._bell.rung:
-            part = await self._outbox.tick(min(left, at_once))
+            part = await tick_until(self._ctx, min(left, at_once), lambda: self._bell.rung)
             if not part:
                 break
             self._add(units=part)

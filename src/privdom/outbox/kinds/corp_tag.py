@@ -29,13 +29,15 @@ class CorpTag(Kind[AddTagsRequest, AddedTags]):
     The look-up reads the group and finds tags by name, which WeCom keeps unique
     in a group. It cannot tell who made them: a tag that somebody else made under
     the same name counts as made, which is what the caller wants it for. If only
-    some of the names exist, the unit is parked.
+    some of the names exist, the unit is parked. Confirmed by a person, it has in
+    its ``answer`` the ids of those that exist by then.
     """
 
     name = "corp_tag"
     endpoint = endpoints.TAG_ADD
     request = AddTagsRequest
     answer = AddedTags
+    gives_id = False
 
     def check(self, request: AddTagsRequest, subjects: Sequence[str]) -> None:
         if subjects:
@@ -58,18 +60,31 @@ class CorpTag(Kind[AddTagsRequest, AddedTags]):
     def read(self, request: AddTagsRequest, answer: AddedTags) -> Done:
         return _done(answer.tag_group)
 
+    async def known_without_id(self, wecom: AsyncWeCom, request: AddTagsRequest) -> Done:
+        made = await _made(wecom, request)
+        if not made:
+            msg = "WeCom shows none of these tags: make them there, or let the unit be called again, or drop it"
+            raise UsageError(msg)
+        return _done(max(made, key=lambda group: len(group.tag)))
+
     async def find(self, wecom: AsyncWeCom, unit: Unit, request: AddTagsRequest, skew: timedelta) -> Finding:
-        wanted = {tag.name for tag in request.tag}
-        groups = [
-            group
-            for group in await wecom.tags.list()
-            if (group.group_id == request.group_id if request.group_id else group.group_name == request.group_name)
-        ]
-        matches = [attrs.evolve(g, tag=tuple(t for t in g.tag if t.name in wanted)) for g in groups]
-        whole = [group for group in matches if {tag.name for tag in group.tag} == wanted]
-        if not whole and any(group.tag for group in matches):
+        made = await _made(wecom, request)
+        whole = [group for group in made if {tag.name for tag in group.tag} == {tag.name for tag in request.tag}]
+        if made and not whole:
             return Unclear("only some of the tags exist")
         return Found(tuple(Candidate(_done(group), certain=True) for group in whole))
+
+
+async def _made(wecom: AsyncWeCom, request: AddTagsRequest) -> list[TagGroup]:
+    """Return the group of the request with those of its tags that exist; more than one where WeCom shows more."""
+    wanted = {tag.name for tag in request.tag}
+    groups = [
+        group
+        for group in await wecom.tags.list()
+        if (group.group_id == request.group_id if request.group_id else group.group_name == request.group_name)
+    ]
+    matches = [attrs.evolve(g, tag=tuple(t for t in g.tag if t.name in wanted)) for g in groups]
+    return [group for group in matches if group.tag]
 
 
 def _done(group: TagGroup) -> Done:

@@ -49,6 +49,7 @@ class GroupTransfer(Kind[TransferGroupsRequest, GroupsTransferred]):
     request = TransferGroupsRequest
     answer = GroupsTransferred
     prepares = True
+    gives_id = False
 
     def check(self, request: TransferGroupsRequest, subjects: Sequence[str]) -> None:
         if set(subjects) != set(request.chat_id_list):

@@ -35,6 +35,7 @@ class Remind(Kind[RemindRequest, Nothing]):
     endpoint = endpoints.MESSAGE_REMIND
     request = RemindRequest
     answer = Nothing
+    gives_id = False
 
     def check(self, request: RemindRequest, subjects: Sequence[str]) -> None:
         if subjects:

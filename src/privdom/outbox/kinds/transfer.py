@@ -46,6 +46,7 @@ class Transfer(Kind[TransferRequest, TransferStarted]):
     request = TransferRequest
     answer = TransferStarted
     prepares = True
+    gives_id = False
 
     def check(self, request: TransferRequest, subjects: Sequence[str]) -> None:
         if set(subjects) != set(request.external_userid):

@@ -44,6 +44,7 @@ class _Update(Kind[Q, Nothing]):
     """
 
     answer = Nothing
+    gives_id = False
 
     @abstractmethod
     def lane(self, request: Q) -> str: ...

@@ -46,6 +46,7 @@ class Welcome(Kind[WelcomeRequest, Nothing]):
     endpoint = endpoints.WELCOME
     request = WelcomeRequest
     answer = Nothing
+    gives_id = False
     # Long waiting would waste the window, and a second call does no harm.
     patience = timedelta(seconds=5)
 
