@@ -219,6 +219,7 @@ class Harness:
         self.times = times or Times()
         self.odds = Odds()
         self.kills: list[Kill] = []
+        self._doubts: dict[str, datetime] = {}
         self.log = folder / "log.txt"
         self.box = Sandbox(seed, now=datetime.now(UTC))
         self.tag_ids = job.corp(self.box, waves)
@@ -309,7 +310,15 @@ class Harness:
                 return False
             self._killed[pid] = datetime.now(UTC)
             self.kills.append(Kill(self._killed[pid], phase))
-            return True
+        self._note_doubts()
+        return True
+
+    def _note_doubts(self) -> None:
+        # A unit that is called again later forgets when its first call was armed.
+        with self.store.read() as conn:
+            for u in self.outbox.units(conn, states=[UnitState.CALLING], limit=1_000_000):
+                if u.armed_at is not None:
+                    self._doubts.setdefault(u.id, u.armed_at)
 
     def signal(self, slot: int, number: int) -> None:
         """Send a process a signal that it survives."""
@@ -563,9 +572,11 @@ class Harness:
 
         for u in units:
             action, at = next((v for v in verdicts.get(u.id, ()) if v[0] != "late_answer"), ("", u.created_at))
-            if u.armed_at is None or action not in {"found", "parked", "resent"}:
+            armed_at = self._doubts.get(u.id, u.armed_at)
+            # Noted at a later kill than the one that this verdict is about: nothing can be said.
+            if armed_at is None or armed_at > at or action not in {"found", "parked", "resent"}:
                 continue
-            due = u.armed_at + timedelta(seconds=self.times.look_up)
+            due = armed_at + timedelta(seconds=self.times.look_up)
             limit = tick_after(due)
             if limit is not None and (action != "found" or u.absent_seen is not None):
                 limit = tick_after(limit + settle)

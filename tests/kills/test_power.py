@@ -54,7 +54,9 @@ def _work_on_disk(
     engine = engine_on(disk, journal, synchronous)
     with contextlib.suppress(PowerLoss):
         _work(corp, Store(engine))
-    engine.dispose()
+    # WAL is written back when the last connection closes, where the power may fail too.
+    with contextlib.suppress(PowerLoss):
+        engine.dispose()
     disk.close()
     return disk
 
