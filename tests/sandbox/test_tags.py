@@ -138,3 +138,13 @@ def test_mark_refused(api: Api) -> None:
     assert code(add_tag=[]) == 40063
     assert code(userid=None) == 41009
     assert code(external_userid="") == 41035
+
+
+def test_staff_in_any_case(api: Api) -> None:
+    """An id of staff is the same in capitals or not, however the staff were named at first."""
+    api.box.add_staff("ZhangSan")
+    customer = api.box.add_customer(staff=["ZhangSan"])
+    (tag,) = api.add_tags("x", group="A")
+
+    for spelling in ("zhangsan", "ZHANGSAN", "ZhangSan"):
+        assert 0 == api.post("mark_tag", userid=spelling, external_userid=customer, add_tag=[tag])["errcode"]

@@ -299,7 +299,10 @@ class State:
 
     def member(self, userid: str) -> Staff | None:
         """Return staff by userid, which is case-insensitive."""
-        return self.staff.get(userid) or self.staff.get(userid.lower())
+        if userid in self.staff:
+            return self.staff[userid]
+        lower = userid.lower()
+        return next((staff for name, staff in self.staff.items() if name.lower() == lower), None)
 
     def follow(self, userid: str, external_userid: str) -> Follow | None:
         """Return the relation, or None."""

@@ -40,8 +40,8 @@ __all__ = [
 CHINA = timezone(timedelta(hours=8), "UTC+8")
 """The day of a daily cap begins at midnight here, unless the rules name another time zone."""
 
-# Ids become parts of fact names, owners and unique keys, so they stay plain words.
-_ID = re.compile(r"[\w.-]{1,64}")
+# Ids become parts of fact names, of the owners of tags, 64 characters long, and of unique keys, so they stay plain words.
+_ID = re.compile(r"[\w.-]{1,56}")
 
 
 def _check_tag(what: str, name: str) -> None:
@@ -52,7 +52,7 @@ def _check_tag(what: str, name: str) -> None:
 
 def _check_id(what: str, value: str) -> None:
     if not _ID.fullmatch(value):
-        msg = f"the {what} {value!r} must be 1 to 64 letters, digits, '_', '-' or '.'"
+        msg = f"the {what} {value!r} must be 1 to 56 letters, digits, '_', '-' or '.'"
         raise UsageError(msg)
 
 

@@ -34,8 +34,8 @@ __all__ = [
     "suggest_bands",
 ]
 
-# Ids become parts of fact names and owners, so they stay plain words.
-_ID = re.compile(r"[\w.-]{1,64}")
+# Ids become parts of fact names and of the owners of tags, 64 characters long, so they stay plain words.
+_ID = re.compile(r"[\w.-]{1,56}")
 # A table is checked combination by combination; more than these is a scheme nobody can read.
 _MOST_COMBINATIONS = 10_000
 
@@ -48,7 +48,7 @@ def _check_tag(what: str, name: str) -> None:
 
 def _check_id(what: str, value: str) -> None:
     if not _ID.fullmatch(value):
-        msg = f"the {what} {value!r} must be 1 to 64 letters, digits, '_', '-' or '.'"
+        msg = f"the {what} {value!r} must be 1 to 56 letters, digits, '_', '-' or '.'"
         raise UsageError(msg)
 
 
