@@ -19,8 +19,8 @@ import sys
 import threading
 import time
 
-from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -219,7 +219,7 @@ class Harness:
         self.times = times or Times()
         self.odds = Odds()
         self.kills: list[Kill] = []
-        self._doubts: dict[str, datetime] = {}
+        self._doubts: defaultdict[str, set[datetime]] = defaultdict(set)
         self.log = folder / "log.txt"
         self.box = Sandbox(seed, now=datetime.now(UTC))
         self.tag_ids = job.corp(self.box, waves)
@@ -318,7 +318,7 @@ class Harness:
         with self.store.read() as conn:
             for u in self.outbox.units(conn, states=[UnitState.CALLING], limit=1_000_000):
                 if u.armed_at is not None:
-                    self._doubts.setdefault(u.id, u.armed_at)
+                    self._doubts[u.id].add(u.armed_at)
 
     def signal(self, slot: int, number: int) -> None:
         """Send a process a signal that it survives."""
@@ -570,12 +570,7 @@ class Harness:
                 return None
             return max(tick.ended for tick in ticks if tick.began <= first and tick.ended >= due)
 
-        for u in units:
-            action, at = next((v for v in verdicts.get(u.id, ()) if v[0] != "late_answer"), ("", u.created_at))
-            armed_at = self._doubts.get(u.id, u.armed_at)
-            # Noted at a later kill than the one that this verdict is about: nothing can be said.
-            if armed_at is None or armed_at > at or action not in {"found", "parked", "resent"}:
-                continue
+        for u, armed_at, action, at in self._doubts_and_verdicts(units, verdicts):
             due = armed_at + timedelta(seconds=self.times.look_up)
             limit = tick_after(due)
             if limit is not None and (action != "found" or u.absent_seen is not None):
@@ -585,6 +580,20 @@ class Harness:
             judgement.measured += 1
             if at > limit:
                 judgement.late.append(f"{u} {action} {at - due} after it was due, the limit was {limit - due}")
+
+    def _doubts_and_verdicts(
+        self, units: Sequence[Unit], verdicts: Mapping[str, list[tuple[str, datetime]]]
+    ) -> Iterator[tuple[Unit, datetime, str, datetime]]:
+        """Yield each verdict of a look-up, and when the call was armed that it is about, where that is known."""
+        for u in units:
+            armed = self._doubts[u.id] | ({u.armed_at} if u.armed_at else set())
+            since = u.created_at
+            for action, at in verdicts.get(u.id, ()):
+                if action in {"found", "parked", "resent"}:
+                    mine = max((moment for moment in armed if since <= moment < at), default=None)
+                    if mine is not None:
+                        yield u, mine, action, at
+                    since = at
 
     def diagnosis(self) -> str:
         """What to know when something went wrong."""
