@@ -499,6 +499,38 @@ def test_slow_worker_of_a_relation_that_began_anew(on_port: OnPort, store: Store
     assert set() == corp.worn()
 
 
+def test_slow_worker_before_its_call(on_port: OnPort, store: Store) -> None:
+    """A worker that slept between its claim and its calls makes none, and makes nothing of a newer wish its own."""
+    corp = Tagged()
+
+    class Slow(HookedPort):
+        offloads = 0
+
+        async def offload(self, fn: Any) -> Any:
+            self.offloads += 1
+            if self.offloads == 2:
+                corp.box.advance(timedelta(minutes=20))
+                other = corp.tags(self._port, store)
+                corp.want(store, other, "x", ("金", False))
+                assert PushReport(pushed=1) == await other.push()
+                corp.want(store, other, "y", ("金", True))
+            return await self._port.offload(fn)
+
+    async def scenario(port: Port) -> None:
+        slow: Any = Slow(port, Points())
+        tags = corp.tags(slow, store)
+        corp.want(store, tags, "x", ("金", True))
+        assert not await tags.push(1)
+        corp.box.staff_edits_customer("zhang", corp.customers[0], add_tags=[corp.tag["金"]])
+        corp.want(store, tags, "y", ("金", False))
+        assert PushReport(pushed=1) == await tags.push()
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+    assert 0 == corp.calls("mark_tag")
+    assert {"金"} == corp.worn()
+
+
 def test_owner_needed(on_port: OnPort, store: Store) -> None:
     """A wish belongs to somebody; the settings bound what runs at once."""
     corp = Tagged()

@@ -257,6 +257,9 @@ class AsyncDesiredTags:
         if not claimed:
             return 0, PushReport()
         tasks = await self._write(partial(wishes.take, corp_id=corp_id, claimed=claimed))
+        if not tasks:
+            # This worker slept, and others took over.
+            return len(claimed), PushReport()
         push = partial(self._push_one, window)
         results = [result async for result in port.map(push, tasks, self._settings.tags_in_flight)]
         # A clock that is set back meanwhile must not bring the next call forward.

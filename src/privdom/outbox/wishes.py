@@ -186,45 +186,62 @@ def claim(conn: Connection, corp_id: str, *, now: datetime, lease: timedelta, li
 
 
 def take(conn: Connection, corp_id: str, claimed: Sequence[Claimed]) -> list[Task]:
-    """Return what is to be done on the claimed relations, and note that it may be done from now on."""
-    wishes: dict[Relation, list[Wish]] = {(c.staff, c.customer): [] for c in claimed}
-    there = _lock_wishes(conn, corp_id, [wish.c.staff, wish.c.customer], list(wishes))
-    for row in there:
-        wishes[row.staff, row.customer].append(row)
+    """Return what is to be done on those relations that are still ours, and note that it may be done from now on."""
+    wishes = _wishes_on(conn, corp_id, [(c.staff, c.customer) for c in claimed])
+    held = _held(conn, corp_id, claimed)
+    ours = [c for c in claimed if c in held]
     # Before the call: if this worker dies after it, the tag is there and ours to take off.
-    _update_wishes(conn, [row for row in there if is_fresh(row)], added=True)
-    return [task_of(c, wishes[c.staff, c.customer]) for c in claimed]
+    fresh = [row for c in ours for row in wishes[c.staff, c.customer] if is_fresh(row)]
+    _update_wishes(conn, fresh, added=True)
+    return [task_of(c, wishes[c.staff, c.customer]) for c in ours]
 
 
 def record(conn: Connection, corp_id: str, results: Sequence[Pushed], now: datetime) -> list[Pushed]:
     """Store what came of tasks; return those that were still ours, as they are stored."""
-    relations = [(p.task.claimed.staff, p.task.claimed.customer) for p in results]
-    wishes: dict[Relation, list[Wish]] = {relation: [] for relation in relations}
-    for row in _lock_wishes(conn, corp_id, [wish.c.staff, wish.c.customer], relations):
-        wishes[row.staff, row.customer].append(row)
-    # After the wishes: a wish that they do not show is then among the changes, or still waits for this lock.
-    held = _lock_rows(conn, push, corp_id, [push.c.staff, push.c.customer], relations, _PUSH_KEYS)
-    current = {(row.staff, row.customer): row for row in held}
+    wishes = _wishes_on(conn, corp_id, [(p.task.claimed.staff, p.task.claimed.customer) for p in results])
+    held = _held(conn, corp_id, [p.task.claimed for p in results])
     ours: list[Pushed] = []
     settled: list[Settled] = []
-    for p, relation in zip(results, relations, strict=True):
-        now_held, claimed = current.get(relation), p.task.claimed
-        # Somebody who took over may have pushed newer wishes since. A row that was deleted and made again counts its
-        # claims anew; but a lease begins when the one before it is over and so ends later, unless clocks differ by
-        # more than its length.
-        if now_held is None or (now_held.fence, now_held.due_at) != (claimed.fence, claimed.until):
+    for p in results:
+        claimed = p.task.claimed
+        mine = wishes[claimed.staff, claimed.customer]
+        if claimed not in held:
+            # Somebody who took over may have pushed newer wishes since.
             continue
-        if now_held.changes == claimed.changes:
+        if held[claimed] == claimed.changes:
             ours.append(p)
-            settled += settle(p, wishes[relation])
+            settled += settle(p, mine)
         else:
             # Wishes came in during the push, and which of them it met is not worth telling: it is made again. What may
             # still land must do so before.
             ours.append(Pushed(p.task, wait=p.wait or timedelta(0)))
-            settled += [kept(p, w) for w in wishes[relation]]
+            settled += [kept(p, w) for w in mine]
     _write(conn, settled)
     _close(conn, corp_id, ours, now)
     return ours
+
+
+def _wishes_on(conn: Connection, corp_id: str, relations: Sequence[Relation]) -> dict[Relation, list[Wish]]:
+    """Return the wishes on each relation, locked."""
+    wishes: dict[Relation, list[Wish]] = {relation: [] for relation in relations}
+    for row in _lock_wishes(conn, corp_id, [wish.c.staff, wish.c.customer], relations):
+        wishes[row.staff, row.customer].append(row)
+    return wishes
+
+
+def _held(conn: Connection, corp_id: str, claimed: Sequence[Claimed]) -> dict[Claimed, int]:
+    """
+    Return those claims that hold still, and how often the wishes on each were changed by now.
+
+    Asked after the wishes are locked: one that they do not show is then among the changes, or still waits.
+    """
+    relations = [(c.staff, c.customer) for c in claimed]
+    rows = _lock_rows(conn, push, corp_id, [push.c.staff, push.c.customer], relations, _PUSH_KEYS)
+    # A row that was deleted and made again counts its claims anew; but a lease begins when the one before it is over and
+    # so ends later, unless clocks differ by more than its length.
+    leases = {(row.staff, row.customer, row.fence, row.due_at): row.changes for row in rows}
+    keys = {c: (c.staff, c.customer, c.fence, c.until) for c in claimed}
+    return {c: leases[key] for c, key in keys.items() if key in leases}
 
 
 def _write(conn: Connection, settled: Sequence[Settled]) -> None:
