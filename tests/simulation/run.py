@@ -91,6 +91,9 @@ def plan_of(seed: int, weather: Weather | None = None) -> Plan:
     weather = weather or chosen
     chances = Chances.by(rng, within=weather is not Weather.STORM)
     kinds = tuple(sorted(rng.sample(tuple(KINDS), rng.choice([2, 3, 4, 5]))))
+    if chances.style == "edge":
+        # Only messages are listed as late as the model allows.
+        kinds = ("link", "link", "text", kinds[0])
     if chances.style == "tardy":
         # Two of one content, of which the first may arrive when the second is looked for.
         kinds = ("twins", *(kind for kind in kinds if kind != "twins"))

@@ -106,7 +106,7 @@ class Chances:
             return attrs.evolve(
                 mixed,
                 crash=0.0,
-                pause=0.02,
+                pause=0.1,
                 pauses=(4.9,),
                 fates=(("late", 0.5), ("lost_request", 0.1)),
                 writes_only=True,
@@ -262,7 +262,9 @@ class World:
         self._programs.append((Process(name, self._skew()), program))
 
     def _skew(self) -> timedelta:
-        return timedelta(seconds=self.rng.choice([-0.5, 0.0, 0.5]) * self.chances.skew)
+        # One that jumps does so from end to end, where the bounds show.
+        ends = [-0.5, 0.5] if self.chances.jumpy else [-0.5, 0.0, 0.5]
+        return timedelta(seconds=self.rng.choice(ends) * self.chances.skew)
 
     def run(self, most: int = 60_000) -> bool:
         """Let all processes come to their end; return whether they did within so many points."""
@@ -296,7 +298,7 @@ class World:
             return True
         if isinstance(step, Wait):
             process.wake = self._now + step.seconds
-            if self.chances.jumpy:
+            if self.chances.jumpy and self.rng.random() < 0.3:
                 process.skew = self._skew()
             return True
         self._decide(process, program, step)
