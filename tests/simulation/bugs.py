@@ -42,7 +42,7 @@ class Bug:
     rare: bool = False
     """Whether more than 200 seeds may be needed."""
     guarded: bool = False
-    """Whether another guard covers it, so that no run shows it; the one after it lacks that guard too."""
+    """Whether another guard covers it, so that 200 seeds do not show it; the one after it lacks that guard too."""
 
 
 BUGS: tuple[Bug, ...] = (
@@ -118,7 +118,6 @@ BUGS: tuple[Bug, ...] = (
         "outbox/arming.py",
         (("(kind.patience or ctx.horizon + ctx.settings.settle)", "(kind.patience or ctx.horizon)"),),
         "when the time-out has passed, the call is over",
-        rare=True,
     ),
     Bug(
         "looked_once",
@@ -128,14 +127,12 @@ BUGS: tuple[Bug, ...] = (
             ("rest = lookup.absent_seen + settings.settle - lookup.now", "rest = timedelta(0)"),
         ),
         "what is not listed is not there",
-        rare=True,
     ),
     Bug(
         "no_write_budget",
         "outbox/context.py",
         (("return self.settings.write_budget + self", "return self"),),
         "the time-out begins when the intent is stored",
-        rare=True,
     ),
     Bug(
         "no_check_at_the_socket",

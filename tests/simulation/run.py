@@ -237,6 +237,9 @@ def _simulate(plan: Plan, crash_at: tuple[int, ...]) -> Verdict:
     units = run.units(outbox)
     faults = [] if ended else ["the work did not come to an end"]
     faults += [fault for order in run.orders for fault in _judge(plan, order, units.get(order.name))]
+    if plan.weather in {Weather.RESEND, Weather.PARK} and any(m.kind == "cancelled" for m in world.box.record.messages):
+        # Well that it was; but within the fault model there is none to cancel.
+        faults.append("a second message was made, and cancelled")
     # A call that lands later than the model allows may undo a newer one.
     if run.wishes is not None and ended and plan.weather is not Weather.STORM:
         faults += run.wishes.faults()

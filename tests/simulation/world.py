@@ -69,8 +69,8 @@ class Chances:
     """How long WeCom answers 41063."""
     skew: float = 0.0
     """How far two clocks of workers are apart at the most."""
-    jumpy: bool = False
-    """Whether clocks jump in these bounds, instead of being fast or slow: who is fast would always be the first."""
+    clocks: Literal["steady", "jumpy", "stepped"] = "steady"
+    """Who is always fast would always be the first: clocks may jump, or all step forward once a call is late."""
     within: bool = True
     """Whether all this keeps to the fault model."""
 
@@ -113,7 +113,7 @@ class Chances:
                 lag=_LAG,
                 dispatch=0.0,
                 skew=0.99 * SETTLE,
-                jumpy=True,
+                clocks=rng.choice(["jumpy", "stepped"]),
             )
         return mixed
 
@@ -150,6 +150,7 @@ class World:
         """What happened: points, crashes, pauses, and what befell exchanges."""
         self._crash_at = crash_at
         self._now = 0.0
+        self._stepped = False
         self._network: list[_Arrival] = []
         self._programs: list[tuple[Process, Program]] = []
 
@@ -212,6 +213,7 @@ class World:
             # Often at the last moment, where what is a second too early shows.
             share = self.rng.choice([self.rng.random(), 1.0, 1.0])
             self._write(request, began + share * max(latest - began, 0.0))
+            self._step_clocks()
             await wait(self.rng.choice([0.5, CALL_TIMEOUT]))
             raise httpx.ReadTimeout("nothing yet", request=request)
         takes = self.rng.uniform(0.5, 0.9) * CALL_TIMEOUT if fate == "slow" else self.rng.uniform(0.01, 0.3)
@@ -262,9 +264,17 @@ class World:
         self._programs.append((Process(name, self._skew()), program))
 
     def _skew(self) -> timedelta:
-        # One that jumps does so from end to end, where the bounds show.
-        ends = [-0.5, 0.5] if self.chances.jumpy else [-0.5, 0.0, 0.5]
-        return timedelta(seconds=self.rng.choice(ends) * self.chances.skew)
+        # Those that jump or step do so from end to end, where the bounds show.
+        ends = {"steady": [-0.5, 0.0, 0.5], "jumpy": [-0.5, 0.5], "stepped": [0.5 if self._stepped else -0.5]}
+        return timedelta(seconds=self.rng.choice(ends[self.chances.clocks]) * self.chances.skew)
+
+    def _step_clocks(self) -> None:
+        self._stepped = True
+        if self.chances.clocks == "stepped":
+            # Whoever pauses from now on would be seconds late for what happens too early.
+            self.chances = attrs.evolve(self.chances, pause=0.0)
+            for process, _ in self._programs:
+                process.skew = self._skew()
 
     def run(self, most: int = 60_000) -> bool:
         """Let all processes come to their end; return whether they did within so many points."""
@@ -298,7 +308,7 @@ class World:
             return True
         if isinstance(step, Wait):
             process.wake = self._now + step.seconds
-            if self.chances.jumpy and self.rng.random() < 0.3:
+            if self.chances.clocks == "jumpy" and self.rng.random() < 0.3:
                 process.skew = self._skew()
             return True
         self._decide(process, program, step)
