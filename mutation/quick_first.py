@@ -12,7 +12,7 @@ import pytest
 
 from mutmut.state import state
 
-from privdom.outbox.transitions import built_heads
+from privdom.outbox.transitions import built_any_claimable, built_heads
 
 
 @pytest.hookimpl(trylast=True)
@@ -24,3 +24,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     built_heads.cache_clear()
+    built_any_claimable.cache_clear()

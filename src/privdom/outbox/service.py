@@ -269,10 +269,10 @@ class AsyncOutbox:
         moments = [conn.scalar(waiting)]
         for reaches in (False, True):
             kinds = [name for name, kind in ctx.kinds.items() if kind.reaches is reaches]
-            head = conn.execute(transitions.heads(ctx.corp_id, kinds).limit(1)).first()
-            if head is not None:
+            due_at = transitions.next_head(conn, ctx.corp_id, kinds)
+            if due_at is not None:
                 # Held back by quiet hours now, or then.
-                moments.append(ctx.settings.gate.open_at(max(head.due_at, ctx.port.now())) if reaches else head.due_at)
+                moments.append(ctx.settings.gate.open_at(max(due_at, ctx.port.now())) if reaches else due_at)
         return min((moment for moment in moments if moment is not None), default=None)
 
     async def tick(self, budget: int = 100) -> TickReport:

@@ -8,7 +8,7 @@ workers who believe that a unit is theirs only one gets its way.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -45,6 +45,7 @@ __all__ = [
     "apply",
     "arm",
     "audited",
+    "built_any_claimable",
     "built_heads",
     "claim",
     "confirm",
@@ -52,6 +53,7 @@ __all__ = [
     "heads",
     "items",
     "load",
+    "next_head",
     "peek",
     "resent",
     "rivals",
@@ -62,6 +64,7 @@ __all__ = [
 
 _FIELDS = [column for column in unit.c if column.name not in {"seq", "worker"}]
 _IN_FLIGHT = [UnitState.CALLING, UnitState.UNCERTAIN]
+_NEVER = datetime.max.replace(tzinfo=UTC)
 # Databases use a partial index only where they can see its condition, which a parameter hides.
 _OPEN: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in (UnitState.READY, *_IN_FLIGHT)]
 
@@ -94,7 +97,11 @@ def _turn(one: FromClause) -> tuple[ColumnElement[Any], ...]:
 
 
 def heads(corp_id: str, kinds: Collection[str]) -> Select[*tuple[Any, ...]]:
-    """Select the ready units of these kinds that are the first of their lanes, most urgent first."""
+    """
+    Select the ready units of these kinds that are the first of their lanes, most urgent first.
+
+    It is executed with ``now``, when they must be due, and ``limit``.
+    """
     return built_heads(corp_id, frozenset(kinds))
 
 
@@ -114,31 +121,44 @@ def _build_heads(corp_id: str, kinds: frozenset[str]) -> Select[*tuple[Any, ...]
         select(*_FIELDS)
         .where(
             unit.c.corp_id == corp_id,
-            unit.c.due_at.is_not(None),
+            unit.c.due_at <= bindparam("now"),
             unit.c.state == UnitState.READY,
             unit.c.kind.in_(kinds),
             ~blocked,
         )
         .order_by(unit.c.due_at, unit.c.seq)
+        .limit(bindparam("limit"))
     )
 
 
-# Every tick asks it, and building the statement costs more than running it.
+def _build_any_claimable(corp_id: str, kinds: frozenset[str]) -> Select[tuple[bool]]:
+    return select(exists().where(*_claimable(corp_id, kinds)))
+
+
+# Every tick asks these, and building a statement costs more than running it.
 built_heads = lru_cache(maxsize=256)(_build_heads)
+built_any_claimable = lru_cache(maxsize=256)(_build_any_claimable)
 
 
 def peek(conn: Connection, corp_id: str, kinds: Collection[str], now: datetime, limit: int) -> list[Unit]:
     """Return the heads that are due, without claiming them."""
-    return [_unit(row) for row in conn.execute(heads(corp_id, kinds).where(unit.c.due_at <= now).limit(limit))]
+    return [_unit(row) for row in conn.execute(heads(corp_id, kinds), {"now": now, "limit": limit})]
+
+
+def next_head(conn: Connection, corp_id: str, kinds: Collection[str]) -> datetime | None:
+    """Return when the first of the heads is due."""
+    row = conn.execute(heads(corp_id, kinds), {"now": _NEVER, "limit": 1}).first()
+    return row.due_at if row else None
 
 
 def free(conn: Connection, corp_id: str, peeked: Sequence[Unit], now: datetime) -> list[Unit]:
     """Return those of *peeked* that are still the ready heads of their lanes and due, locked, most urgent first."""
     seen = {u.id: u.fence for u in peeked}
-    query = heads(corp_id, frozenset(u.kind for u in peeked)).where(unit.c.id.in_(list(seen)), unit.c.due_at <= now)
+    query = heads(corp_id, {u.kind for u in peeked}).where(unit.c.id.in_(list(seen)))
     if conn.dialect.name == "postgresql":
         query = query.with_for_update(skip_locked=True, of=unit)
-    return [u for u in map(_unit, conn.execute(query)) if u.fence == seen[u.id]]
+    rows = conn.execute(query, {"now": now, "limit": len(seen)})
+    return [u for u in map(_unit, rows) if u.fence == seen[u.id]]
 
 
 def arm(
@@ -185,24 +205,29 @@ def arm(
     return load(conn, unit.c.id.in_(list(armed)))
 
 
-def _claimable(corp_id: str, kinds: Collection[str], now: datetime) -> ColumnElement[bool]:
+def _claimable(corp_id: str, kinds: Collection[str]) -> list[ColumnElement[bool]]:
     states = [*_IN_FLIGHT, UnitState.CONFIRMED]
-    return and_(unit.c.corp_id == corp_id, unit.c.due_at <= now, unit.c.state.in_(states), unit.c.kind.in_(kinds))
+    return [
+        unit.c.corp_id == corp_id,
+        unit.c.due_at <= bindparam("now"),
+        unit.c.state.in_(states),
+        unit.c.kind.in_(kinds),
+    ]
 
 
 def any_to_claim(conn: Connection, corp_id: str, kinds: Collection[str], now: datetime) -> bool:
     """Return whether `claim` would find something."""
-    return bool(conn.scalar(select(exists().where(_claimable(corp_id, kinds, now)))))
+    return bool(conn.scalar(built_any_claimable(corp_id, frozenset(kinds)), {"now": now}))
 
 
 def claim(
     conn: Connection, corp_id: str, kinds: Collection[str], *, now: datetime, lease: timedelta, worker: str, limit: int
 ) -> list[Unit]:
     """Take over units that are due for a look-up: lost calls become ``uncertain``, confirmed ones are swept."""
-    query = select(unit.c.id).where(_claimable(corp_id, kinds, now)).order_by(unit.c.due_at).limit(limit)
+    query = select(unit.c.id).where(*_claimable(corp_id, kinds)).order_by(unit.c.due_at).limit(limit)
     if conn.dialect.name == "postgresql":
         query = query.with_for_update(skip_locked=True)
-    ids = conn.scalars(query).all()
+    ids = conn.scalars(query, {"now": now}).all()
     if not ids:
         return []
     mine = and_(unit.c.id.in_(ids), unit.c.due_at <= now)

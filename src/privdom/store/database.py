@@ -133,11 +133,13 @@ class Store:
                 return
             with self._connect() as conn:
                 self._start(conn, "BEGIN")
-                conn.exec_driver_sql("PRAGMA query_only = ON")
+                # Straight to the driver, here and below: SQLAlchemy would take as long as for a query.
+                connection = _driver(conn)
+                connection.execute("PRAGMA query_only = ON")
                 try:
                     yield conn
                 finally:
-                    conn.exec_driver_sql("PRAGMA query_only = OFF")
+                    connection.execute("PRAGMA query_only = OFF")
 
     def joined(self, connection: Connection | Session) -> Store:
         """
@@ -183,7 +185,7 @@ class Store:
         if not conn.in_transaction():
             conn.begin()
         if self.dialect == "sqlite":
-            connection: sqlite3.Connection = conn.connection.dbapi_connection  # type: ignore[assignment]
+            connection = _driver(conn)
             # pysqlite begins late and without a lock, or not at all if its isolation level is None; an engine of
             # the host's may have begun already, without a lock too.
             if connection.in_transaction:
@@ -233,6 +235,11 @@ def _told() -> Generator[None, None, None]:
             raise
         msg = f"the database cannot be reached, or was lost in a transaction ({type(e.orig).__name__}): try again"
         raise StoreError(msg) from e
+
+
+def _driver(conn: Connection) -> sqlite3.Connection:
+    connection: sqlite3.Connection = conn.connection.dbapi_connection  # type: ignore[assignment]
+    return connection
 
 
 def _is_lost(error: DBAPIError) -> bool:
