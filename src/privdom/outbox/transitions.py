@@ -131,7 +131,7 @@ def _build_heads(corp_id: str, kinds: frozenset[str]) -> Select[*tuple[Any, ...]
     )
 
 
-def _build_any_claimable(corp_id: str, kinds: frozenset[str]) -> Select[tuple[bool]]:
+def _build_any_claimable(corp_id: str, kinds: frozenset[str]) -> Select[bool]:
     return select(exists().where(*_claimable(corp_id, kinds)))
 
 
