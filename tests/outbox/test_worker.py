@@ -257,6 +257,34 @@ def test_stop_in_a_lane(on_port: OnPort, store: Store) -> None:
     assert 2 == len(corp.messages())
 
 
+def test_stop_between_look_ups(on_port: OnPort, store: Store) -> None:
+    """A stop in the middle of a round of look-ups lets these finish, and begins no other."""
+    corp = Corp()
+    staff = [corp.box.add_staff(f"staff{i}") for i in range(6)]
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store, in_flight=2)
+        for one in staff:
+            customer = corp.box.add_customer(staff=[one])
+            plan(store, outbox, BROADCAST, NewMessage(text="你好", sender=one, external_userid=[customer]))
+        corp.box.faults.add(Fault("lost_response", "add_msg_template", times=6))
+        assert 6 == (await outbox.drain()).unknown
+        corp.box.advance(timedelta(hours=1))
+        worker = AsyncWorker(outbox)
+        send = port.send
+
+        async def stopping(request: Any) -> Any:
+            if request.url.path.endswith("get_groupmsg_list_v2"):
+                worker.stop()
+            return await send(request)
+
+        port.send = stopping  # type: ignore[method-assign]
+        assert 2 == (await worker.run()).units.confirmed
+        assert 2 == (await worker.run()).units.confirmed
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
 def _passing(why: str) -> Callable[[Corp, _FaultyStore], None]:
     """Return what makes the outbox fail three times in a row in a way that passes."""
 
