@@ -666,6 +666,47 @@ def test_second(
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
+@pytest.mark.parametrize(
+    ("first", "can_undo", "undone", "log", "remote_id"),
+    [
+        (FIRST, True, ["first"], ["cancelled_second first", "took_second second"], "second"),
+        (attrs.evolve(FIRST, gone=True), True, [], ["took_second second"], "second"),
+        # Neither can be taken back.
+        (FIRST, False, ["first", "second"], ["suspected_second second"], "first"),
+        (attrs.evolve(FIRST, sent=True), True, ["second"], ["cancelled_second second"], "first"),
+    ],
+)
+def test_staff_sent_the_second(
+    on_port: OnPort,
+    store: Store,
+    first: Candidate,
+    can_undo: bool,
+    undone: list[str],
+    log: list[str],
+    remote_id: str,
+) -> None:
+    """Where staff have sent the second one and not the first, the first is taken back, and the unit is the second."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        kind = Told()
+        outbox = _outbox(corp, port, store, kind)
+        values = {"remote_id": "first", "suspect": True, "attempt": 2, "settled_at": corp.box.clock.now()}
+        _plan(corp, store, outbox, kind, state=UnitState.CONFIRMED, **values)
+        second = Candidate(Done("second", "its answer"), certain=True, sent=True)
+        kind.finding, kind.can_undo = Found((first, second)), can_undo
+        assert 1 == (await outbox.tick(1)).swept
+        assert undone == kind.undone
+        assert log == [f"{entry.action} {entry.remote_id}" for entry in _log(store)]
+        held = unit(store, outbox, "it")
+        assert (UnitState.CONFIRMED, remote_id) == (held.state, held.remote_id)
+        assert ("its answer" if remote_id == "second" else None) == held.answer
+        if remote_id == "second":
+            assert "staff have sent this one, the first is cancelled" == _log(store)[-1].note
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
 def test_second_or_rival(on_port: OnPort, store: Store) -> None:
     """With a unit of the same content in doubt, what is the same in all that can be compared may be that one's."""
     corp = Corp()

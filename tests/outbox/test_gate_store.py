@@ -10,6 +10,7 @@ import pytest
 
 from sqlalchemy import Connection, insert, select
 
+from privdom.errors import UsageError
 from privdom.outbox import gate_store
 from privdom.outbox.gate import Bound, Decision
 from privdom.outbox.gate_store import LATE
@@ -332,6 +333,15 @@ def test_moments(store: Store) -> None:
             "wm1": [(NOW - HOUR, "news"), (NOW, "survey"), (NOW + HOUR, "news")],
             "wm2": [(START - LATE, "news")],
         } == {name: sorted(had) for name, had in found.items()}
+
+
+def test_too_long_for_the_list(store: Store) -> None:
+    """An id that cannot be one is refused, whichever it is, before anybody is listed; nobody at all is fine."""
+    with store.begin() as conn:
+        gate_store.suppress(conn, "ww1", [], "x", NOW, None)
+        with pytest.raises(UsageError, match="a subject has 65 characters, and at most 64 fit"):
+            gate_store.suppress(conn, "ww1", ["wm1", "a" * 65], "x", NOW, None)
+        assert [] == conn.scalars(select(suppression.c.subject)).all()
 
 
 def test_list(store: Store) -> None:

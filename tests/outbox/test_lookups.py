@@ -338,6 +338,50 @@ def test_find_unseen(on_port: OnPort, store: Store) -> None:
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
+@pytest.mark.parametrize(
+    ("tasks", "asked", "sent"),
+    [
+        ([{"userid": "Zhang", "status": 2}], "Zhang", True),
+        ([{"userid": "Zhang", "status": 0}], "Zhang", False),
+        # As it was planned, where WeCom does not say how it writes the name.
+        ([], "zhang", False),
+        ([{"userid": "li", "status": 2}], "zhang", False),
+    ],
+)
+@pytest.mark.parametrize("to", ["seen", "unseen", "groups"])
+def test_find_sent(on_port: OnPort, store: Store, tasks: list[dict[str, Any]], asked: str, sent: bool, to: str) -> None:
+    """Whether its sender has sent it is known of a message, and who got it is asked for by WeCom's name of the sender."""
+    corp = Corp(never_confirm_rate=1.0)
+    message = link_message(corp)
+    if to == "groups":
+        groups = [corp.box.add_group(owner="zhang")]
+        message = attrs.evolve(message, chat_type=ChatType.GROUP, external_userid=(), chat_id_list=groups)
+
+    async def scenario(port: Port) -> None:
+        names: list[str] = []
+
+        async def make(wecom: Any, held: Any) -> None:
+            await wecom.messages.add(BROADCAST.mark(message, held.nonce))
+            send = port.send
+
+            async def changed(request: Any) -> Any:
+                if request.url.path.endswith("get_groupmsg_task"):
+                    return httpx.Response(200, json={"errcode": 0, "errmsg": "ok", "task_list": tasks})
+                if request.url.path.endswith("get_groupmsg_send_result"):
+                    names.append(json.loads(request.content)["userid"])
+                    if to == "unseen":
+                        return httpx.Response(200, json={"errcode": 0, "errmsg": "ok", "send_list": []})
+                return await send(request)
+
+            port.send = changed  # type: ignore[method-assign]
+
+        found = await _find(corp, port, store, BROADCAST, message, make)
+        assert [sent] == [candidate.sent for candidate in found.candidates]
+        assert [asked] == names
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
 def test_find_fails(on_port: OnPort, store: Store) -> None:
     """What goes wrong on reading a message that is there is no find and no absence."""
     corp = Corp(never_confirm_rate=1.0)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import attrs
+import httpx
 import pytest
 
 from sqlalchemy import select, update
@@ -226,6 +227,35 @@ def test_tags_confirmed_by_person(on_port: OnPort, store: Store) -> None:
         await outbox.parked.confirm("u1", None, "ann")
         answer = structure(loads((unit(store, outbox, "u1").answer or "").encode()), AddedTags)
         assert (made.group_id, [made.tag[1].id]) == (answer.tag_group.group_id, [t.id for t in answer.tag_group.tag])
+
+    on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
+
+
+def test_tags_in_groups_of_one_name(on_port: OnPort, store: Store) -> None:
+    """Where WeCom shows several groups of one name, a person confirms the one that has more of the tags."""
+    corp = Corp()
+
+    async def scenario(port: Port) -> None:
+        outbox = corp.outbox(port, store)
+        corp.box.faults.add(Fault("lost_request", "add_corp_tag"))
+        plan(store, outbox, CORP_TAG, AddTagsRequest(["甲", "乙"], group_name="等级"), unit_id="u1")
+        await run_out(corp, store, outbox)
+        groups = [
+            {"group_id": group, "group_name": "等级", "tag": [{"id": name, "name": name} for name in names]}
+            for group, names in (("one", "甲"), ("both", "甲乙"), ("other", "乙"))
+        ]
+        send = port.send
+
+        async def shown(request: Any) -> Any:
+            if request.url.path.endswith("get_corp_tag_list"):
+                return httpx.Response(200, json={"errcode": 0, "errmsg": "ok", "tag_group": groups})
+            return await send(request)
+
+        port.send = shown  # type: ignore[method-assign]
+        await outbox.parked.confirm("u1", None, "ann")
+
+        answer = structure(loads((unit(store, outbox, "u1").answer or "").encode()), AddedTags)
+        assert "both" == answer.tag_group.group_id
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 

@@ -483,8 +483,8 @@ def test_a_host_cannot_take_a_call_back(on_port: OnPort, store: Store) -> None:
             outbox = corp.outbox(port, inside)
             tags = AsyncDesiredTags(corp.wecom(port), inside)
             assert outbox.plan(conn, BROADCAST, text_message(corp), owner="me", subjects=_again(corp)).unit_id
-            for work in (outbox.tick, outbox.drain, tags.push):
-                with pytest.raises(UsageError, match="give it a store of its own"):
+            for work, said in ((outbox.tick, "a tick"), (outbox.drain, "a tick"), (tags.push, "a push")):
+                with pytest.raises(UsageError, match=f"^{said} commits step by step: give it a store of its own"):
                     await work()
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)

@@ -104,8 +104,8 @@ LOOKUP = Lookup(
 )
 
 
-def _candidate(remote_id: str | None, *, certain: bool = False, gone: bool = False) -> Candidate:
-    return Candidate(Done(remote_id, None), certain, gone=gone)
+def _candidate(remote_id: str | None, *, certain: bool = False, gone: bool = False, sent: bool = False) -> Candidate:
+    return Candidate(Done(remote_id, None), certain, gone=gone, sent=sent)
 
 
 def _confirm(remote_id: str) -> Confirm:
@@ -126,6 +126,19 @@ ABSENT = "WeCom does not show it"
         (
             [_candidate("a", certain=True), _candidate("b", certain=True)],
             {},
+            Park("WeCom shows 2 tasks of this unit: a, b"),
+        ),
+        *(
+            (
+                [_candidate("a", certain=True, **a), _candidate("b", certain=True, **b)],
+                {"undoes": True, "attempts": 2},
+                attrs.evolve(_confirm(stays), twice=True),
+            )
+            for a, b, stays in [({}, {}, "a"), ({}, {"sent": True}, "b"), ({"gone": True}, {}, "b")]
+        ),
+        (
+            [_candidate("a", certain=True), _candidate("b", certain=True)],
+            {"undoes": True, "attempts": 1},
             Park("WeCom shows 2 tasks of this unit: a, b"),
         ),
         (

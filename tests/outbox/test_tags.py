@@ -295,8 +295,9 @@ def test_move_to_no_staff(store: Store) -> None:
         with store.begin() as conn:
             tags.want(conn, corp.box.corp_id, "x", [("zhang", c, corp.tag["金"], True) for c in corp.customers])
             one, two = corp.customers[:2]
-            with pytest.raises(UsageError, match=r"moves\[1\]: takeover is empty"):
-                tags.move(conn, corp.box.corp_id, [(one, "zhang", "li"), (two, "zhang", "")])
+            for move, said in (((two, "zhang", ""), "takeover"), ((two, "", "li"), "handover")):
+                with pytest.raises(UsageError, match=rf"moves\[1\]: {said} is empty"):
+                    tags.move(conn, corp.box.corp_id, [(one, "zhang", "li"), move])
         assert PushReport(pushed=len(corp.customers)) == tags.push()
 
 
@@ -617,6 +618,9 @@ def test_wish_that_no_call_can_carry(on_port: OnPort, store: Store, staff: str, 
         report = await tags.push()
         assert (1, 0) == (report.failed, report.later)
         assert TagCounts(pushed=3, failed=1) == _counts(store, tags)
+        with store.read() as conn:
+            # No errcode: WeCom was not asked.
+            assert [0] == conn.scalars(select(wish_table.c.code).where(wish_table.c.state == "failed")).all()
         assert not await tags.push()
 
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
