@@ -324,6 +324,13 @@ COUNTS = NOW + 5 * MINUTE
             (ItemState.SENT, None, COUNTS),
         ),
         (
+            # The other one is to be cancelled, before staff send it.
+            Confirm(Done(None, None), twice=True),
+            {"suspect": True},
+            {"state": UnitState.CONFIRMED, "due_at": LATER, "settled_at": LATER},
+            (ItemState.SENT, None, COUNTS),
+        ),
+        (
             Refuse("no", 40096),
             {},
             {"state": UnitState.REFUSED, "reason": "no", "due_at": None, "settled_at": LATER},
