@@ -198,6 +198,19 @@ def test_no_busy_loop(on_port: OnPort, store: Store, monkeypatch: pytest.MonkeyP
     on_port(scenario, transport=corp.box.transport, clock=corp.box.clock)
 
 
+def _stop_at(port: Port, worker: AsyncWorker, path: str, times: int = 1) -> None:
+    """Stop *worker*, so many times, whenever it calls *path*."""
+    send = port.send
+
+    async def stopping(request: Any) -> Any:
+        if request.url.path.endswith(path):
+            for _ in range(times):
+                worker.stop()
+        return await send(request)
+
+    port.send = stopping  # type: ignore[method-assign]
+
+
 def test_stop_between_rounds(on_port: OnPort, store: Store) -> None:
     """A stop in the middle of a round of calls lets these finish, and begins no other."""
     corp = Corp()
@@ -210,15 +223,7 @@ def test_stop_between_rounds(on_port: OnPort, store: Store) -> None:
             message = NewMessage(text="你好", sender=one, external_userid=[customer])
             plan(store, outbox, BROADCAST, message)
         worker = AsyncWorker(outbox, jobs=[lambda: None])
-        send = port.send
-
-        async def stopping(request: Any) -> Any:
-            if request.url.path.endswith("add_msg_template"):
-                worker.stop()
-                worker.stop()
-            return await send(request)
-
-        port.send = stopping  # type: ignore[method-assign]
+        _stop_at(port, worker, "add_msg_template", times=2)
         report = await worker.run()
 
         assert 2 == report.units.confirmed
@@ -242,14 +247,7 @@ def test_stop_in_a_lane(on_port: OnPort, store: Store) -> None:
         for i in range(5):
             plan(store, outbox, BROADCAST, text_message(corp, str(i)), subjects=_subjects(corp, str(i)))
         worker = AsyncWorker(outbox)
-        send = port.send
-
-        async def stopping(request: Any) -> Any:
-            if request.url.path.endswith("add_msg_template"):
-                worker.stop()
-            return await send(request)
-
-        port.send = stopping  # type: ignore[method-assign]
+        _stop_at(port, worker, "add_msg_template")
         assert 1 == (await worker.run()).units.confirmed
         assert 1 == (await worker.run()).units.confirmed
 
@@ -271,14 +269,7 @@ def test_stop_between_look_ups(on_port: OnPort, store: Store) -> None:
         assert 6 == (await outbox.drain()).unknown
         corp.box.advance(timedelta(hours=1))
         worker = AsyncWorker(outbox)
-        send = port.send
-
-        async def stopping(request: Any) -> Any:
-            if request.url.path.endswith("get_groupmsg_list_v2"):
-                worker.stop()
-            return await send(request)
-
-        port.send = stopping  # type: ignore[method-assign]
+        _stop_at(port, worker, "get_groupmsg_list_v2")
         assert 2 == (await worker.run()).units.confirmed
         assert 2 == (await worker.run()).units.confirmed
 
