@@ -514,6 +514,17 @@ def test_own_id_narrowed(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
     assert hashlib.sha256(words.encode()).hexdigest() == unit(store, outbox, "u1").fingerprint
 
 
+def test_own_id_narrowed_mark(corp: Corp, store: Store, outbox: AsyncOutbox) -> None:
+    """Under an id of the caller's a message keeps its mark when it goes to fewer."""
+    plan(store, outbox, BROADCAST, link_message(corp, count=1))
+    plan(store, outbox, BROADCAST, link_message(corp), unit_id="u1")
+    planned = unit(store, outbox, "u1")
+    request = json.loads(planned.request)
+
+    assert corp.customers[1:3] == request["external_userid"]
+    assert planned.nonce in request["attachments"][0]["link"]["url"]
+
+
 def _again(corp: Corp) -> list[Subject]:
     return [Subject(c, "hello", "2") for c in corp.customers[:3]]
 
