@@ -87,7 +87,8 @@ LONG = (
 @nox.session(default=False)
 def stress(session: nox.Session) -> None:
     """
-    Harm for hours: 20,000 simulated runs, all planted bugs, a thousand kills on each database, power losses.
+    Harm for hours: 20,000 simulated runs, all planted bugs, a thousand kills on each database, power losses, a million
+    callbacks that were tampered with.
 
     ``nox -s stress -- simulation 5000`` runs the simulation alone, from seed 0 on; ``-- bugs 5000`` the planted bugs.
     """
@@ -95,6 +96,7 @@ def stress(session: nox.Session) -> None:
     if session.posargs:
         session.run("python", "-m", "tests.simulation", *session.posargs)
         return
+    session.run("python", "-m", "tests.callbacks.mutations", "1000000")
     session.run("python", "-m", "tests.simulation", "stress", "3600", "20000")
     sizes = {
         "HYPOTHESIS_PROFILE": "default",

@@ -21,7 +21,7 @@ import privdom
 from bench.harness import Figure, table
 
 
-MODULES = ("decode", "callback", "importtime", "outbox", "tags")
+MODULES = ("decode", "callback", "importtime", "http", "outbox", "tags")
 LONG = ("scale",)
 RESULT = Path("bench-result.json")
 

@@ -306,7 +306,8 @@ def _check(url: str) -> None:
     """Both must have done the same work."""
     with Store(url) as store, store.read() as conn:
         query = "SELECT state, count(*) FROM privdom_ledger WHERE reach GROUP BY state"
-        assert [("sent", _RECIPIENTS)] == [tuple(row) for row in conn.exec_driver_sql(query)]
+        states = [tuple(row) for row in conn.exec_driver_sql(query)]
+        assert [("sent", _RECIPIENTS)] == states, states
         query = "SELECT count(*), count(remote_id) FROM privdom_unit WHERE state = 'confirmed'"
         units = len(range(0, _RECIPIENTS, _BATCH))
         assert [(units, units)] == [tuple(row) for row in conn.exec_driver_sql(query)]
