@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
-from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from privdom._port import AsyncPort
@@ -46,21 +45,26 @@ class _Asgi:
         if scope["type"] != "http":
             msg = f"a callback address speaks HTTP, not {scope['type']}: mount it elsewhere"
             raise UsageError(msg)
-        method: str = scope["method"]
-        status = _http.refuse(method, _declared(scope))
-        content = b""
-        if status is None:
-            body = b"" if method == "GET" else await _read(receive)
-            if body is None:
-                return
-            if len(body) > _http.MAX_BODY:
-                status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            else:
-                query = scope["query_string"].decode("latin-1")
-                status, content = await self._port.offload(partial(_http.answer, self._callbacks, method, query, body))
+        answer = await self._answer(scope, receive)
+        if answer is None:
+            return
+        status, content = answer
         fields = [(name.lower().encode(), value.encode()) for name, value in _http.headers(status, content)]
         await send({"type": "http.response.start", "status": int(status), "headers": fields})
         await send({"type": "http.response.body", "body": content})
+
+    async def _answer(self, scope: _Message, receive: _Receive) -> _http.Answer | None:
+        """Return the answer, or None if the client has gone."""
+        method: str = scope["method"]
+        refused = _http.refuse(method, _declared(scope))
+        if refused is not None:
+            return refused
+        body = b"" if method == "GET" else await _read(receive)
+        if body is None:
+            return None
+        query: str = scope["query_string"].decode("latin-1")
+        # The event loop must not wait for the disk.
+        return await self._port.offload(partial(_http.answer, self._callbacks, method, query, body))
 
     def __repr__(self) -> str:
         return f"<asgi of {self._callbacks!r}>"

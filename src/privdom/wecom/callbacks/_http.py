@@ -19,22 +19,26 @@ Answer: TypeAlias = tuple[HTTPStatus, bytes]
 # What is larger could not be read either.
 MAX_BODY: Final = MAX_BYTES
 _METHODS: Final = ("GET", "POST")
+# Python refuses to read numbers of some thousand digits.
+_DIGITS: Final = 12
 
 _log = getLogger("privdom.wecom")
 
 
-def refuse(method: str, declared: str) -> HTTPStatus | None:
-    """Return the status of a request whose body need not be read; *declared* is its Content-Length, or empty."""
+def refuse(method: str, declared: str) -> Answer | None:
+    """Return the answer to a request whose body need not be read; *declared* is its Content-Length, or empty."""
     if method not in _METHODS:
-        return HTTPStatus.METHOD_NOT_ALLOWED
+        return HTTPStatus.METHOD_NOT_ALLOWED, b""
     # A length that is none is the server's business; what is read counts.
-    if declared.isdecimal() and (len(declared.lstrip("0")) > len(str(MAX_BODY)) or int(declared) > MAX_BODY):
-        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    if declared.isdecimal() and (len(declared) > _DIGITS or int(declared) > MAX_BODY):
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b""
     return None
 
 
 def answer(callbacks: Callbacks, method: str, query: str, body: bytes) -> Answer:
-    """Return what a GET or a POST is answered, after a POST's message is committed."""
+    """Return the answer to a GET, or to a POST, whose message is committed first."""
+    if len(body) > MAX_BODY:
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b""
     params = dict(parse_qsl(query, keep_blank_values=True))
     try:
         if method == "GET":

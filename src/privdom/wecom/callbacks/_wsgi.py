@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from privdom.wecom.callbacks import _http
@@ -37,14 +36,12 @@ class _Wsgi:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method: str = environ["REQUEST_METHOD"]
-        status = _http.refuse(method, environ.get("CONTENT_LENGTH", ""))
-        content = b""
-        if status is None:
+        refused = _http.refuse(method, environ.get("CONTENT_LENGTH", ""))
+        if refused is None:
             body = b"" if method == "GET" else _read(environ)
-            if len(body) > _http.MAX_BODY:
-                status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            else:
-                status, content = _http.answer(self._callbacks, method, environ.get("QUERY_STRING", ""), body)
+            status, content = _http.answer(self._callbacks, method, environ.get("QUERY_STRING", ""), body)
+        else:
+            status, content = refused
         start_response(f"{int(status)} {status.phrase}", _http.headers(status, content))
         return [content]
 

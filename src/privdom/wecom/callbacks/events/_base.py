@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
-from types import MappingProxyType
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
@@ -14,9 +12,9 @@ from privdom.wecom.callbacks.xml import Node, Tree
 
 
 __all__ = [
-    "NO_FIELDS",
     "Event",
     "KnownEvent",
+    "Part",
     "UnknownEvent",
     "decimal",
     "field",
@@ -41,7 +39,15 @@ Read: TypeAlias = Callable[[Node], Any]
 Reader: TypeAlias = tuple[tuple[str, str, str, Read, bool], ...]
 """For each attribute: its name, its element, another spelling of that, how it is read, whether it must be there."""
 
-NO_FIELDS: Final[Mapping[str, Node]] = MappingProxyType({})
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """What an element with children becomes; ``extra`` holds those that its class does not declare."""
+
+    extra: Mapping[str, Node] = attrs.field(factory=dict[str, Node], repr=False, eq=False)
+
+
+P = TypeVar("P", bound=Part)
 
 
 # --- How the text of an element is read; ValueError where it is not of that kind
@@ -92,15 +98,16 @@ def flags(node: Node) -> tuple[bool, ...]:
     return tuple(one != 0 for one in numbers(node))
 
 
-def part(cls: type[C]) -> Callable[[Node], C]:
+def part(cls: type[P]) -> Callable[[Node], P]:
     """Return what reads an element's children as an object of *cls*."""
+    reader = reader_of(cls)
 
-    def read(node: Node) -> C:
+    def read(node: Node) -> P:
         rest = dict(node) if isinstance(node, dict) else {}
-        values = take(reader_of(cls), rest)
+        values = take(reader, rest)
         if values is None or not isinstance(node, dict):
             raise ValueError
-        return cls(**values, extra=rest or NO_FIELDS)
+        return cls(**values, extra=rest)
 
     return read
 
@@ -142,7 +149,6 @@ def secret(element: str, *, default: Any = attrs.NOTHING) -> Any:
     return field(element, default=default, repr=masked)
 
 
-@cache
 def reader_of(cls: type[Any]) -> Reader:
     """Return how the attributes of *cls* are read."""
     return tuple(
@@ -198,7 +204,7 @@ class Event:
     from_user_name: str = attrs.field(default="", repr=False)
     msg_type: str = attrs.field(default="", repr=False)
     suite_id: str = ""
-    extra: Mapping[str, Node] = attrs.field(default=NO_FIELDS, repr=False, eq=False)
+    extra: Mapping[str, Node] = attrs.field(factory=dict[str, Node], repr=False, eq=False)
 
 
 @attrs.frozen(kw_only=True)

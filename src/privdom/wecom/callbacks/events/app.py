@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 import attrs
 
 from privdom.wecom.callbacks.events._base import (
-    NO_FIELDS,
     KnownEvent,
+    Part,
     decimal,
     field,
     hidden,
@@ -20,7 +19,6 @@ from privdom.wecom.callbacks.events._base import (
     secret,
     text,
 )
-from privdom.wecom.callbacks.xml import Node
 
 
 __all__ = [
@@ -123,7 +121,7 @@ class LocationReported(AppEvent):
 
 
 @attrs.frozen(kw_only=True)
-class BatchJob:
+class BatchJob(Part):
     """
     A job on the directory that was done in the background.
 
@@ -131,14 +129,12 @@ class BatchJob:
         job_id: at most 64 characters.
         job_type: sync_user, replace_user, invite_user or replace_party.
         err_code, err_msg: how it went; 0 is well.
-        extra: elements that are not declared here.
     """
 
     job_id: str = field("JobId")
     job_type: str = field("JobType", default="")
     err_code: int | None = field("ErrCode", number, default=None)
     err_msg: str = field("ErrMsg", default="")
-    extra: Mapping[str, Node] = attrs.field(default=NO_FIELDS, repr=False, eq=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -149,19 +145,17 @@ class BatchJobDone(AppEvent):
 
 
 @attrs.frozen(kw_only=True)
-class SelectedItem:
+class SelectedItem(Part):
     """
     What a staff chose on a card.
 
     Attributes:
         question_key: the question.
         option_ids: what was chosen.
-        extra: elements that are not declared here.
     """
 
     question_key: str = field("QuestionKey", default="")
     option_ids: tuple[str, ...] = field("OptionIds", items("OptionId", text), default=(), repr=hidden)
-    extra: Mapping[str, Node] = attrs.field(default=NO_FIELDS, repr=False, eq=False)
 
 
 @attrs.frozen(kw_only=True)

@@ -8,13 +8,11 @@ hear of changes that it made by API itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import attrs
 
 from privdom.wecom.callbacks.events._base import (
-    NO_FIELDS,
     KnownEvent,
+    Part,
     field,
     flags,
     hidden,
@@ -24,7 +22,6 @@ from privdom.wecom.callbacks.events._base import (
     numbers,
     part,
 )
-from privdom.wecom.callbacks.xml import Node
 
 
 __all__ = [
@@ -45,24 +42,22 @@ __all__ = [
 
 
 @attrs.frozen(kw_only=True)
-class UserAttrText:
+class UserAttrText(Part):
     """A text."""
 
     value: str = field("Value", default="", repr=hidden)
-    extra: Mapping[str, Node] = attrs.field(default=NO_FIELDS, repr=False, eq=False)
 
 
 @attrs.frozen(kw_only=True)
-class UserAttrWeb:
+class UserAttrWeb(Part):
     """A web page."""
 
     title: str = field("Title", default="", repr=hidden)
     url: str = field("Url", default="", repr=hidden)
-    extra: Mapping[str, Node] = attrs.field(default=NO_FIELDS, repr=False, eq=False)
 
 
 @attrs.frozen(kw_only=True)
-class UserAttr:
+class UserAttr(Part):
     """
     One of the attributes that the corp defined itself.
 
@@ -70,14 +65,12 @@ class UserAttr:
         name: what the corp calls it.
         type: 0 for ``text``, 1 for ``web``.
         text, web: its value; the other one is None.
-        extra: elements that are not declared here.
     """
 
     name: str = field("Name", default="")
     type: int | None = field("Type", number, default=None)
     text: UserAttrText | None = field("Text", part(UserAttrText), default=None)
     web: UserAttrWeb | None = field("Web", part(UserAttrWeb), default=None)
-    extra: Mapping[str, Node] = attrs.field(default=NO_FIELDS, repr=False, eq=False)
 
 
 @attrs.frozen(kw_only=True)

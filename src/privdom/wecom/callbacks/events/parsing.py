@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from privdom.errors import MalformedXml
 from privdom.wecom.callbacks.events import acquisition, app, customers, directory, groups, tags
-from privdom.wecom.callbacks.events._base import NO_FIELDS, Event, Reader, UnknownEvent, moment, reader_of, take
+from privdom.wecom.callbacks.events._base import Event, Reader, UnknownEvent, moment, reader_of, take
 from privdom.wecom.callbacks.xml import Tree, read
 
 
@@ -139,7 +139,7 @@ def keep_event(xml: bytes) -> Event:
     try:
         return parse_event(xml)
     except MalformedXml:
-        return UnknownEvent(corp_id="", create_time=None, raw=xml, fields=NO_FIELDS)
+        return UnknownEvent(corp_id="", create_time=None, raw=xml, fields={})
 
 
 def _known(event: str, change_type: str, rest: Tree) -> tuple[type[Event], Reader] | None:
