@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 
 from collections.abc import Iterable
+from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.conf import settings
@@ -31,7 +32,7 @@ def create_app(store: Store | None = None) -> WSGIApplication:
     receiver = wsgi(Callbacks(crypto, SqlInbox(store or Store(os.environ["PRIVDOM_STORE"]))))
     if not settings.configured:  # yours has a settings module
         settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY=os.urandom(32).hex())
-    site = get_wsgi_application()
+    site: Any = get_wsgi_application()
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         app = receiver if environ["PATH_INFO"] == "/wecom" else site
@@ -42,7 +43,7 @@ def create_app(store: Store | None = None) -> WSGIApplication:
 
 def home(request: HttpRequest) -> HttpResponse:
     """Answer like the rest of your site."""
-    return HttpResponse("the rest of the site")
+    return HttpResponse(b"the rest of the site")
 
 
 urlpatterns = [path("", home)]

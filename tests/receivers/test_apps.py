@@ -93,7 +93,7 @@ def by_wsgi(callbacks: Callbacks, method: str, query: str, chunks: Sequence[byte
 def by_asgi(callbacks: Callbacks, method: str, query: str, chunks: Sequence[bytes], declared: bool = True) -> Reply:
     """Ask the ASGI app."""
     size = str(sum(map(len, chunks))).encode()
-    scope = {
+    scope: dict[str, Any] = {
         "type": "http",
         "method": method,
         "path": "/",
@@ -101,8 +101,8 @@ def by_asgi(callbacks: Callbacks, method: str, query: str, chunks: Sequence[byte
         "headers": [(b"content-length", size)] if declared else [],
     }
     parts = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
-    sent = anyio.run(converse, asgi(callbacks), scope, [*parts, {"type": "http.request"}])
-    start, body = sent
+    messages: list[dict[str, Any]] = [*parts, {"type": "http.request"}]
+    start, body = anyio.run(converse, asgi(callbacks), scope, messages)
     headers = {name.decode(): value.decode() for name, value in start["headers"]}
     return Reply(start["status"], headers, body["body"])
 
@@ -296,7 +296,10 @@ def test_a_client_that_has_gone_gets_no_answer() -> None:
     query, _, body = signed()
     inbox = Memory()
     scope = {"type": "http", "method": "POST", "query_string": urlencode(query).encode(), "headers": []}
-    messages = [{"type": "http.request", "body": body[:50], "more_body": True}, {"type": "http.disconnect"}]
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": body[:50], "more_body": True},
+        {"type": "http.disconnect"},
+    ]
 
     assert anyio.run(converse, asgi(Callbacks(CRYPTO, inbox)), scope, messages) == []
     assert inbox.kept == []
