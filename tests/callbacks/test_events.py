@@ -7,7 +7,6 @@ import pickle
 from datetime import UTC, datetime
 from pathlib import Path
 
-import attrs
 import pytest
 
 from hypothesis import given
@@ -32,7 +31,7 @@ from privdom.wecom.callbacks import (
     UnknownEvent,
     parse_event,
 )
-from privdom.wecom.callbacks.xml import Node, read
+from privdom.wecom.callbacks.xml import read
 
 
 AT = datetime(2014, 6, 24, 11, 48, 33, tzinfo=UTC)
@@ -90,40 +89,16 @@ def test_each_kind_has_its_class_in_both_envelopes(
     assert ("" if envelope is own else "ws1") == parsed.suite_id
 
 
-def leaves(node: Node) -> list[str]:
-    if isinstance(node, str):
-        return [node]
-    return [leaf for child in (node.values() if isinstance(node, dict) else node) for leaf in leaves(child)]
-
-
-def test_every_value_of_the_official_samples_has_an_attribute(shared: Path) -> None:
-    """Nothing of a customer, group or tag event of the documentation is only to be found in `extra`."""
-    samples = sorted((shared / "wecom/samples").glob("event.change_external_*.xml"))
-    for sample in samples:
-        event = parse_event(sample.read_bytes())
-        declared = {
-            str(int(v.timestamp())) if isinstance(v, datetime) else v
-            for v in attrs.astuple(event, recurse=False)
-            if isinstance(v, str | int | datetime)
-        }
-        declared = {str(v) for v in declared} | set(getattr(event, "mem_change_list", ()))
-
-        assert not isinstance(event, UnknownEvent), sample.name
-        assert not event.extra, sample.name
-        assert set(leaves(read(sample.read_bytes()))) <= declared, sample.name
-
-    assert len(samples) >= 10
-
-
 def test_events_without_a_class_are_kept_whole(shared: Path) -> None:
-    """Changes of the directory come out as UnknownEvent, with every element and the text itself."""
+    """Changes of something new come out as UnknownEvent, with every element and the text itself."""
     for sample in sorted((shared / "wecom/samples").glob("event.change_contact.*.xml")):
-        event = parse_event(sample.read_bytes())
+        xml = sample.read_bytes().replace(b"change_contact", b"change_weather")
+        event = parse_event(xml)
 
         assert isinstance(event, UnknownEvent)
-        assert sample.read_bytes() == event.raw
-        assert read(sample.read_bytes()) == event.fields
-        assert (event.event, event.create_time) == ("change_contact", AT)
+        assert xml == event.raw
+        assert read(xml) == event.fields
+        assert (event.event, event.create_time) == ("change_weather", AT)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from privdom.events.dispatcher import AsyncDispatcher, Dispatcher, Handler, RunHandler, Write
 from privdom.events.inbox import Pending, SqlInbox
 from privdom.events.log import Batch, EventLog
+from privdom.events.router import Router
 from privdom.events.types import (
     CodeScanned,
     CustomerMoved,
@@ -39,6 +40,7 @@ __all__ = [
     "JourneyLeft",
     "Pending",
     "PointsCrossed",
+    "Router",
     "RunHandler",
     "SqlInbox",
     "StepSent",

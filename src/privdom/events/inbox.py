@@ -14,7 +14,10 @@ from privdom.store import BigId, Store, UtcTime, metadata, sql
 from privdom.wecom.callbacks import Event, InboxMessage, keep_event
 
 
-__all__ = ["Pending", "SqlInbox"]
+__all__ = ["HANDLER_CHARS", "Pending", "SqlInbox"]
+
+HANDLER_CHARS = 128
+"""The most that the name of a handler may have."""
 
 inbox_table = Table(
     "privdom_inbox",
@@ -42,7 +45,7 @@ handled_table = Table(
     "privdom_inbox_handled",
     metadata,
     Column("inbox_id", BigId, primary_key=True, autoincrement=False),
-    Column("handler", String(128), primary_key=True),
+    Column("handler", String(HANDLER_CHARS), primary_key=True),
     Column("at", UtcTime, nullable=False),
 )
 
