@@ -46,7 +46,7 @@ def test_process(process: str) -> None:
 
 def test_same_methods() -> None:
     """RemoteSandbox has the public methods of Sandbox, with the same parameters."""
-    local_only = {"arriving", "serving", "on_callback"}
+    local_only = {"arriving", "looking", "serving", "on_callback"}
 
     def shapes(cls: type) -> dict[str, list[tuple[str, object]]]:
         return {

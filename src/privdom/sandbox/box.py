@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
@@ -217,6 +217,12 @@ class Sandbox(People):
             populate.fill(self, self._world, staff, customers, groups, overlap)
 
     # What there is.
+
+    @contextmanager
+    def looking(self) -> Generator[World, None, None]:
+        """Give what the sandbox is made of, which stands still until the block ends."""
+        with self._lock:
+            yield self._world
 
     def state(self) -> dict[str, object]:
         """Return everything as plain JSON-able data."""

@@ -14,7 +14,7 @@ import httpx
 from privdom.sandbox import crypto
 from privdom.sandbox.chance import digest
 from privdom.sandbox.clock import Agenda, VirtualClock
-from privdom.sandbox.record import CallbackEntry, Record
+from privdom.sandbox.record import CallbackEntry, EventEntry, Record
 from privdom.sandbox.rules import Rules
 
 
@@ -53,6 +53,10 @@ def _element(name: str, value: object) -> str:
         return f"<{name}>{''.join(_element('Item', item) for item in items)}</{name}>"
     text = str(value).replace("]]>", "]]]]><![CDATA[>")
     return f"<{name}><![CDATA[{text}]]></{name}>"
+
+
+def _text(value: object) -> str:
+    return ",".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)
 
 
 class Callbacks:
@@ -130,6 +134,8 @@ class Callbacks:
             ("ChangeType", change_type),
         ]
         xml = f"<xml>{''.join(_element(name, value) for name, value in (*head, *fields))}</xml>"
+        told = tuple((name, _text(value)) for name, value in fields)
+        self._record.events.append(EventEntry(self._numbers, event, change_type, told, self._clock.now()))
         item = self._pending[self._numbers] = _Pending(self._numbers, event, change_type, xml)
         if self._receiver is not None:
             self._book(item, self._clock.now())

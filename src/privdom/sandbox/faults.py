@@ -93,14 +93,14 @@ class Faults:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._lock = threading.Lock()
-        self._scripted: list[list[Fault | int]] = []
+        self._scripted: list[tuple[Fault, int]] = []
         self._chances: list[_Chance] = []
         self._attempts: Counter[bytes] = Counter()
 
     def add(self, fault: Fault) -> None:
         """Have *fault* strike the next call that it fits."""
         with self._lock:
-            self._scripted.append([fault, fault.times])
+            self._scripted.append((fault, fault.times))
 
     def random(self, rate: float, kinds: Collection[FaultKind], paths: Collection[str] = ()) -> None:
         """
@@ -124,6 +124,11 @@ class Faults:
             self._scripted.clear()
             self._chances.clear()
 
+    def planned(self) -> list[tuple[Fault, int]]:
+        """Return the scripted faults that have not struck yet, and how often each still will; 0: always."""
+        with self._lock:
+            return list(self._scripted)
+
     def for_call(self, path: str, text: str) -> Fault | None:
         """Return what befalls this call; *text* is its query, without the token, and its body."""
         return self._next(path, text, callbacks=False)
@@ -138,14 +143,12 @@ class Faults:
             return self._script(path, text, callbacks=callbacks) or self._roll(path, text, callbacks=callbacks)
 
     def _script(self, path: str, text: str, *, callbacks: bool) -> Fault | None:
-        for entry in self._scripted:
-            fault, left = entry
-            assert isinstance(fault, Fault)
+        for i, (fault, left) in enumerate(self._scripted):
             if (fault.kind in _OF_CALLBACKS) == callbacks and fault.strikes(path, text):
                 if left == 1:
-                    self._scripted.remove(entry)
-                elif isinstance(left, int) and left > 1:
-                    entry[1] = left - 1
+                    del self._scripted[i]
+                elif left > 1:
+                    self._scripted[i] = fault, left - 1
                 return fault
         return None
 

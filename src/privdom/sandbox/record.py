@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 import attrs
 
@@ -14,6 +14,7 @@ __all__ = [
     "CallbackEntry",
     "DeliveryEntry",
     "Entry",
+    "EventEntry",
     "GroupTransferEntry",
     "MessageEntry",
     "MomentEntry",
@@ -130,6 +131,17 @@ class MomentEntry:
 
 
 @attrs.frozen
+class EventEntry:
+    """What happened in a client or in the console and has a callback; ``fields`` are its elements and their texts."""
+
+    number: int
+    event: str
+    change_type: str
+    fields: tuple[tuple[str, str], ...]
+    at: datetime
+
+
+@attrs.frozen
 class CallbackEntry:
     """The end of a callback; ``xml`` is the message before encryption."""
 
@@ -152,6 +164,7 @@ Entry = (
     | GroupTransferEntry
     | ReminderEntry
     | MomentEntry
+    | EventEntry
     | CallbackEntry
 )
 E = TypeVar("E", bound=Entry)
@@ -170,7 +183,13 @@ class Record:
     group_transfers: list[GroupTransferEntry] = attrs.Factory(list[GroupTransferEntry])
     reminders: list[ReminderEntry] = attrs.Factory(list[ReminderEntry])
     moments: list[MomentEntry] = attrs.Factory(list[MomentEntry])
+    events: list[EventEntry] = attrs.Factory(list[EventEntry])
     callbacks: list[CallbackEntry] = attrs.Factory(list[CallbackEntry])
+
+    @property
+    def size(self) -> int:
+        """How many entries there are."""
+        return sum(map(len, self._parts().values()))
 
     def as_json(self) -> dict[str, list[dict[str, object]]]:
         """Return plain JSON-able data."""
@@ -187,6 +206,7 @@ class Record:
             "group_transfers": self.group_transfers,
             "reminders": self.reminders,
             "moments": self.moments,
+            "events": self.events,
             "callbacks": self.callbacks,
         }
 
@@ -207,6 +227,7 @@ class Record:
             read("group_transfers", GroupTransferEntry),
             read("reminders", ReminderEntry),
             read("moments", MomentEntry),
+            read("events", EventEntry),
             read("callbacks", CallbackEntry),
         )
 
@@ -229,5 +250,9 @@ def _typed(row: Mapping[str, object], kind: type[E]) -> E:
         if name == "at":
             values[name] = datetime.fromisoformat(str(value))
         else:
-            values[name] = tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType]
+            values[name] = _frozen(value)
     return kind(**values)  # type: ignore[arg-type]
+
+
+def _frozen(value: object) -> object:
+    return tuple(map(_frozen, cast("list[object]", value))) if isinstance(value, list) else value

@@ -53,6 +53,7 @@ class Reply:
     content_type: str = "application/json; charset=UTF-8"
     delay: float = 0.0
     dropped: Literal["", "refused", "lost"] = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @attrs.frozen

@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote
 
-from privdom.sandbox import control
+from privdom.sandbox import console, control
 from privdom.sandbox.router import Reply, Request
 
 
@@ -21,8 +22,20 @@ if TYPE_CHECKING:
 
 __all__ = ["serve", "serving"]
 
-_REASONS: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 411: "Length Required", 502: "Bad Gateway"}
+_REASONS: Final = {
+    200: "OK",
+    303: "See Other",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    411: "Length Required",
+    502: "Bad Gateway",
+}
 _HEAD_LIMIT: Final = 65_536
+
+
+def _reply(status: int, answer: bytes) -> Reply:
+    return Reply(answer, status)
 
 
 class _Connection(asyncio.Protocol):
@@ -74,17 +87,23 @@ class _Connection(asyncio.Protocol):
                 return
             body = bytes(self._buffer[end + 4 : end + 4 + length])
             del self._buffer[: end + 4 + length]
-            self._answer(first, body, last=headers.get("connection", "").lower() == "close")
+            self._answer(first, headers, body)
 
-    def _answer(self, first: str, body: bytes, *, last: bool) -> None:
+    def _answer(self, first: str, headers: dict[str, str], body: bytes) -> None:
+        last = headers.get("connection", "").lower() == "close"
         method, _, rest = first.partition(" ")
         target = rest.rpartition(" ")[0]
         path, _, query = target.partition("?")
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
+        if console.is_page(path):
+            self._later(partial(console.answer, self._box, method, path, parameters, body, headers), last=last)
+            return
         path = unquote(path)
         if path.startswith(control.PREFIX):
-            self._command(path.removeprefix(control.PREFIX).strip("/"), body, last=last)
+            command = path.removeprefix(control.PREFIX).strip("/")
+            self._later(lambda: _reply(*control.run(self._box, command, body)), last=last)
             return
-        request = Request(method, path, dict(parse_qsl(query, keep_blank_values=True)), body, self._ip)
+        request = Request(method, path, parameters, body, self._ip)
         arriving = self._box.arriving(request)
         reply = arriving.__enter__()
         if reply.delay:
@@ -100,17 +119,15 @@ class _Connection(asyncio.Protocol):
         self._write(reply, last=last)
         self._work()
 
-    def _command(self, command: str, body: bytes, *, last: bool) -> None:
+    def _later(self, answer: Callable[[], Reply], *, last: bool) -> None:
         # In a thread: delivering a callback waits for a receiver, who may call the API meanwhile.
         self._busy = True
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._commands, control.run, self._box, command, body)
+        work = asyncio.get_running_loop().run_in_executor(self._commands, answer)
 
-        def done(future: asyncio.Future[tuple[int, bytes]]) -> None:
+        def done(future: asyncio.Future[Reply]) -> None:
             self._busy = False
             if not future.cancelled():
-                status, answer = future.result()
-                self._write(Reply(answer, status), last=last)
+                self._write(future.result(), last=last)
                 self._work()
 
         work.add_done_callback(done)
@@ -123,8 +140,9 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
             self._transport = None
             return
+        more = "".join(f"{name}: {value}\r\n" for name, value in reply.headers)
         head = (
-            f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Unknown')}\r\n"
+            f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Unknown')}\r\n{more}"
             f"Content-Type: {reply.content_type}\r\nContent-Length: {len(reply.body)}\r\n"
             f"Connection: {'close' if last else 'keep-alive'}\r\n\r\n"
         )
