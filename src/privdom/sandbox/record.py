@@ -12,6 +12,7 @@ import attrs
 __all__ = [
     "CallEntry",
     "CallbackEntry",
+    "ConclusionEntry",
     "DeliveryEntry",
     "Entry",
     "GroupTransferEntry",
@@ -75,6 +76,17 @@ class WelcomeEntry:
 
 
 @attrs.frozen
+class ConclusionEntry:
+    """Closing words that a customer got at the end of a temporary chat; ``attachment`` is JSON, or empty."""
+
+    staff: str
+    external_userid: str
+    text: str
+    attachment: str
+    at: datetime
+
+
+@attrs.frozen
 class TagEntry:
     """A change of a customer's tags, on one relation."""
 
@@ -88,7 +100,7 @@ class TagEntry:
 
 @attrs.frozen
 class TransferEntry:
-    """A step of a transfer; ``errcode`` where it was turned down at once."""
+    """A step of a transfer; ``errcode`` where it was turned down at once, ``resigned`` if handover had left."""
 
     handover: str
     takeover: str
@@ -96,6 +108,7 @@ class TransferEntry:
     outcome: Literal["started", "rejected", "succeeded", "refused", "full"]
     at: datetime
     errcode: int = 0
+    resigned: bool = False
 
 
 @attrs.frozen
@@ -147,6 +160,7 @@ Entry = (
     | MessageEntry
     | DeliveryEntry
     | WelcomeEntry
+    | ConclusionEntry
     | TagEntry
     | TransferEntry
     | GroupTransferEntry
@@ -165,6 +179,7 @@ class Record:
     messages: list[MessageEntry] = attrs.Factory(list[MessageEntry])
     deliveries: list[DeliveryEntry] = attrs.Factory(list[DeliveryEntry])
     welcomes: list[WelcomeEntry] = attrs.Factory(list[WelcomeEntry])
+    conclusions: list[ConclusionEntry] = attrs.Factory(list[ConclusionEntry])
     tag_changes: list[TagEntry] = attrs.Factory(list[TagEntry])
     transfers: list[TransferEntry] = attrs.Factory(list[TransferEntry])
     group_transfers: list[GroupTransferEntry] = attrs.Factory(list[GroupTransferEntry])
@@ -182,6 +197,7 @@ class Record:
             "messages": self.messages,
             "deliveries": self.deliveries,
             "welcomes": self.welcomes,
+            "conclusions": self.conclusions,
             "tag_changes": self.tag_changes,
             "transfers": self.transfers,
             "group_transfers": self.group_transfers,
@@ -202,6 +218,7 @@ class Record:
             read("messages", MessageEntry),
             read("deliveries", DeliveryEntry),
             read("welcomes", WelcomeEntry),
+            read("conclusions", ConclusionEntry),
             read("tag_changes", TagEntry),
             read("transfers", TransferEntry),
             read("group_transfers", GroupTransferEntry),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from privdom.wecom.callbacks.crypto import Crypto
 from privdom.wecom.callbacks.events import (
+    AcquisitionEvent,
     CustomerAdded,
     CustomerDeleted,
     CustomerEdited,
@@ -14,6 +15,18 @@ from privdom.wecom.callbacks.events import (
     GroupDismissed,
     GroupEvent,
     GroupUpdated,
+    LinkBalanceExhausted,
+    LinkBalanceIncreased,
+    LinkBalanceLow,
+    LinkChatStarted,
+    LinkDeleted,
+    LinkEvent,
+    LinkFriendRequested,
+    LinkMessagesReceived,
+    LinkOpened,
+    LinkQuotaExpiring,
+    LinkStaffDeleted,
+    LinkUnavailable,
     MsgAuditApproved,
     StaffDeleted,
     TagCreated,
@@ -30,6 +43,7 @@ from privdom.wecom.callbacks.receiver import Callbacks, Inbox, InboxMessage
 
 
 __all__ = [
+    "AcquisitionEvent",
     "Callbacks",
     "Crypto",
     "CustomerAdded",
@@ -44,6 +58,18 @@ __all__ = [
     "GroupUpdated",
     "Inbox",
     "InboxMessage",
+    "LinkBalanceExhausted",
+    "LinkBalanceIncreased",
+    "LinkBalanceLow",
+    "LinkChatStarted",
+    "LinkDeleted",
+    "LinkEvent",
+    "LinkFriendRequested",
+    "LinkMessagesReceived",
+    "LinkOpened",
+    "LinkQuotaExpiring",
+    "LinkStaffDeleted",
+    "LinkUnavailable",
     "MsgAuditApproved",
     "StaffDeleted",
     "TagCreated",

@@ -1,7 +1,7 @@
 """
 What WeCom reports by callback, as typed events.
 
-Documentation 92130 (customers, groups, tags), 92005 (msg_audit_approved), 92277
+Documentation 92130 (customers, groups, tags), 97299 (acquisition links), 92005 (msg_audit_approved), 92277
 and 101456 (the envelope of a third-party suite). WeCom's own names, in Python's
 spelling: ``UserID`` is ``user_id``, ``ExternalUserID`` is ``external_user_id``.
 """
@@ -20,6 +20,7 @@ from privdom.wecom.callbacks.xml import Node, Tree, read
 
 
 __all__ = [
+    "AcquisitionEvent",
     "CustomerAdded",
     "CustomerDeleted",
     "CustomerEdited",
@@ -30,6 +31,18 @@ __all__ = [
     "GroupDismissed",
     "GroupEvent",
     "GroupUpdated",
+    "LinkBalanceExhausted",
+    "LinkBalanceIncreased",
+    "LinkBalanceLow",
+    "LinkChatStarted",
+    "LinkDeleted",
+    "LinkEvent",
+    "LinkFriendRequested",
+    "LinkMessagesReceived",
+    "LinkOpened",
+    "LinkQuotaExpiring",
+    "LinkStaffDeleted",
+    "LinkUnavailable",
     "MsgAuditApproved",
     "StaffDeleted",
     "TagCreated",
@@ -283,6 +296,123 @@ class TagsShuffled(TagEvent):
 
 
 @attrs.frozen(kw_only=True)
+class AcquisitionEvent(_Known):
+    """Something happened to the corp's acquisition links or their uses (customer_acquisition)."""
+
+
+@attrs.frozen(kw_only=True)
+class LinkBalanceLow(AcquisitionEvent):
+    """Fewer than 20 uses are left (balance_low)."""
+
+
+@attrs.frozen(kw_only=True)
+class LinkBalanceExhausted(AcquisitionEvent):
+    """No uses are left (balance_exhausted)."""
+
+
+@attrs.frozen(kw_only=True)
+class LinkBalanceIncreased(AcquisitionEvent):
+    """There are uses again, after there were none (balance_increased)."""
+
+
+@attrs.frozen(kw_only=True)
+class LinkQuotaExpiring(AcquisitionEvent):
+    """
+    Uses will expire, in 14, 7, 3, 2 days or 1 (quota_expire_soon).
+
+    Attributes:
+        expire_time: when.
+        expire_quota_num: how many.
+    """
+
+    expire_time: datetime | None = _field("ExpireTime", _moment, default=None)
+    expire_quota_num: int | None = _field("ExpireQuotaNum", _number, default=None)
+
+
+@attrs.frozen(kw_only=True)
+class LinkEvent(AcquisitionEvent):
+    """Something happened to one acquisition link."""
+
+    link_id: str = _field("LinkId")
+
+
+@attrs.frozen(kw_only=True)
+class LinkUnavailable(LinkEvent):
+    """None of the staff behind the link can add customers any more (link_unavailable)."""
+
+
+@attrs.frozen(kw_only=True)
+class LinkDeleted(LinkEvent):
+    """The link was deleted in the console or in a client (delete_link)."""
+
+
+@attrs.frozen(kw_only=True)
+class LinkOpened(LinkEvent):
+    """
+    A WeChat user opened a staff's profile by the link (open_profile); only for corps of some trades.
+
+    Attributes:
+        state: the ``customer_channel``; empty without one.
+    """
+
+    state: str = _field("State", default="")
+
+
+@attrs.frozen(kw_only=True)
+class LinkFriendRequested(LinkEvent):
+    """
+    A WeChat user asked to be added by the link; nothing says who (friend_request).
+
+    Attributes:
+        state: the ``customer_channel``; empty without one.
+    """
+
+    state: str = _field("State", default="")
+
+
+@attrs.frozen(kw_only=True)
+class LinkChatStarted(LinkEvent):
+    """A staff got the first message of a WeChat user who came by the link (customer_start_chat)."""
+
+    user_id: str = _field("UserID")
+    external_user_id: str = _field("ExternalUserID")
+
+
+@attrs.frozen(kw_only=True)
+class LinkMessagesReceived(LinkEvent):
+    """
+    A staff got the 3rd, 5th or 10th message of such a user (message_from_customer).
+
+    Attributes:
+        chat_key: what `wecom.acquisition.chat_info` takes, within 30 minutes, to tell who wrote to whom.
+        user_id: the staff; not sent since the end of 2024, and empty then.
+        external_user_id: the customer; likewise.
+        chat_seq: which message it was; likewise None.
+    """
+
+    chat_key: str = _field("ChatKey", repr=_masked)
+    user_id: str = _field("UserID", default="")
+    external_user_id: str = _field("ExternalUserID", default="")
+    chat_seq: int | None = _field("ChatSeq", _number, default=None)
+
+
+@attrs.frozen(kw_only=True)
+class LinkStaffDeleted(LinkEvent):
+    """
+    A customer who came by the link deleted the staff (del_follow_user); a `StaffDeleted` tells the same.
+
+    Attributes:
+        user_id: the staff.
+        external_user_id: the customer.
+        state: the ``customer_channel`` they came by; empty without one.
+    """
+
+    user_id: str = _field("UserID")
+    external_user_id: str = _field("ExternalUserID")
+    state: str = _field("State", default="")
+
+
+@attrs.frozen(kw_only=True)
 class UnknownEvent(Event):
     """
     Any other callback, or one that lacks what its kind must have: kept whole.
@@ -311,6 +441,17 @@ _EVENTS: dict[tuple[str, str], type[Event]] = {
     ("change_external_tag", "update"): TagUpdated,
     ("change_external_tag", "delete"): TagDeleted,
     ("change_external_tag", "shuffle"): TagsShuffled,
+    ("customer_acquisition", "balance_low"): LinkBalanceLow,
+    ("customer_acquisition", "balance_exhausted"): LinkBalanceExhausted,
+    ("customer_acquisition", "balance_increased"): LinkBalanceIncreased,
+    ("customer_acquisition", "quota_expire_soon"): LinkQuotaExpiring,
+    ("customer_acquisition", "link_unavailable"): LinkUnavailable,
+    ("customer_acquisition", "delete_link"): LinkDeleted,
+    ("customer_acquisition", "open_profile"): LinkOpened,
+    ("customer_acquisition", "friend_request"): LinkFriendRequested,
+    ("customer_acquisition", "customer_start_chat"): LinkChatStarted,
+    ("customer_acquisition", "message_from_customer"): LinkMessagesReceived,
+    ("customer_acquisition", "del_follow_user"): LinkStaffDeleted,
 }
 
 
