@@ -40,7 +40,7 @@ def _range(world: World, body: Fields) -> tuple[list[str], list[int]]:
     parties = chosen.integers("department_list")
     if not asked and not parties:
         raise WeComError(40058, "range is empty")
-    users = [world.need_staff(userid, serving=True).userid for userid in dict.fromkeys(asked)]
+    users = list(dict.fromkeys(world.need_staff(userid, serving=True).userid for userid in asked))
     if any(party not in world.state.departments for party in parties):
         raise WeComError(60003)
     if len(staff_of(world, users, parties)) > limits.ACQUISITION_STAFF:
@@ -60,7 +60,7 @@ def _priority(world: World, body: Fields) -> tuple[int, list[str]]:
         return kind, []
     if not asked:
         raise WeComError(40058, "priority_userid_list is empty")
-    return kind, [world.need_staff(userid).userid for userid in dict.fromkeys(asked)]
+    return kind, list(dict.fromkeys(world.need_staff(userid).userid for userid in asked))
 
 
 def _head(link: AcquisitionLink) -> dict[str, object]:

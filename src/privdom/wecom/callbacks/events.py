@@ -325,7 +325,7 @@ class LinkQuotaExpiring(AcquisitionEvent):
         expire_quota_num: how many.
     """
 
-    expire_time: datetime | None = _field("ExpireTime", _moment, default=None)
+    expire_time: datetime | None = _field("ExpireTime", _moment, default=None)  # noqa: RUF009 - it declares a field
     expire_quota_num: int | None = _field("ExpireQuotaNum", _number, default=None)
 
 
