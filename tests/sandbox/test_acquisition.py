@@ -467,6 +467,21 @@ def test_unavailable() -> None:
     assert {link_id} == {event["LinkId"] for event in _told(box) if event["ChangeType"] == "link_unavailable"}
 
 
+def test_unavailable_again() -> None:
+    """Room that comes and goes without anybody opening the link is noticed: by who is deleted, and by who is new."""
+    box, api = _listening()
+    box.add_staff("dora", department=7, capacity=1)
+    api.post(f"{SPOT}create_link", link_name="x", range={"department_list": [7]})
+    customer = box.add_customer()
+    box.befriend("dora", customer)
+    box.staff_deletes_customer("dora", customer)
+    box.befriend("dora", customer)
+    box.add_staff("emil", department=7, capacity=1)
+    box.befriend("emil", customer)
+
+    assert ["link_unavailable"] * 3 == _kinds(box)
+
+
 def test_unavailable_by_a_transfer() -> None:
     """A transfer may fill the last place."""
     box, api = _listening()

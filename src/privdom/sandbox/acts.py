@@ -226,6 +226,7 @@ def drop(world: World, follow: Follow) -> None:
     """Have the staff delete the customer."""
     world.state.disconnect(follow)
     world.emit_contact("del_external_contact", follow)
+    links.watch(world)
 
 
 def edit(world: World, follow: Follow, remark: str | None, add_tags: Sequence[str], remove_tags: Sequence[str]) -> None:

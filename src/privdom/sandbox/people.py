@@ -75,6 +75,7 @@ class People:
                 if number not in state.departments:
                     state.departments[number] = Department(number, f"部门{number}", ROOT)
             state.staff[userid] = Staff(userid, name or userid, numbers, capacity, position, confirm_delay, serving)
+            links.watch(self._world)
             return userid
 
     def set_staff(
@@ -85,7 +86,11 @@ class People:
         confirm_delay: timedelta | Literal["never"] | None = None,
         serving: bool | None = None,
     ) -> None:
-        """Change settings of staff; what is None stays."""
+        """
+        Change settings of staff; what is None stays.
+
+        WeCom tells of acquisition links behind which nobody can take a customer any more.
+        """
         with self._lock:
             staff = self._world.state.staff[acts.known(self._world, userid)]
             staff.capacity = staff.capacity if capacity is None else capacity

@@ -70,8 +70,8 @@ def _member(world: World, member: GroupMember, *, named: bool) -> dict[str, obje
     if customer is not None and customer.unionid:
         row["unionid"] = customer.unionid
     if named:
-        everybody = {**world.state.former, **world.state.staff}
-        staff = everybody.get(member.id) if member.type == _STAFF else None
+        known = world.state.staff.get(member.id) or world.state.former.get(member.id)
+        staff = known if member.type == _STAFF else None
         row["name"] = staff.name if staff else customer.name if customer else ""
     return row
 
