@@ -260,6 +260,7 @@ def test_priority(api: Api) -> None:
     everybody = _create(api, priority_option={"priority_type": 1})
     named = _create(api, priority_option={"priority_type": 2, "priority_userid_list": ["ben"]})
 
+    assert {"priority_type": 1} == api.post(f"{SPOT}get", link_id=everybody)["priority_option"]
     assert "chen" == api.box.open_link(everybody, external_userid=known).staff_userid
     assert "ben" == api.box.open_link(named, external_userid=known).staff_userid
     assert "anna" == api.box.open_link(everybody, external_userid=left).staff_userid
