@@ -46,6 +46,7 @@ class Endpoint(NamedTuple):
 
 
 _CONTACT = "/cgi-bin/externalcontact/"
+_ACQUISITION = _CONTACT + "customer_acquisition/"
 
 GETTOKEN = Endpoint("GET", "/cgi-bin/gettoken", 91039, Effect.READ, "token")
 USER_GET = Endpoint("GET", "/cgi-bin/user/get", 90196, Effect.READ, "staff.get")
@@ -55,6 +56,7 @@ CONTACT_LIST = Endpoint("GET", _CONTACT + "list", 92113, Effect.READ, "contacts.
 CONTACT_GET = Endpoint("GET", _CONTACT + "get", 92114, Effect.READ, "contacts.get")
 CONTACT_BATCH = Endpoint("POST", _CONTACT + "batch/get_by_user", 92994, Effect.READ, "contacts.batch")
 REMARK = Endpoint("POST", _CONTACT + "remark", 92115, Effect.IDEMPOTENT, "contacts.remark")
+CONTACT_SERVED = Endpoint("POST", _CONTACT + "contact_list", 99434, Effect.READ, "contacts.served")
 TAG_LIST = Endpoint("POST", _CONTACT + "get_corp_tag_list", 92117, Effect.READ, "tags.list")
 TAG_ADD = Endpoint("POST", _CONTACT + "add_corp_tag", 92117, Effect.RECONCILABLE, "tags.add")
 TAG_EDIT = Endpoint("POST", _CONTACT + "edit_corp_tag", 92117, Effect.IDEMPOTENT, "tags.edit")
@@ -70,8 +72,26 @@ CODE_ADD = Endpoint("POST", _CONTACT + "add_contact_way", 92228, Effect.RECONCIL
 CODE_GET = Endpoint("POST", _CONTACT + "get_contact_way", 92228, Effect.READ, "codes.get")
 CODE_LIST = Endpoint("POST", _CONTACT + "list_contact_way", 92228, Effect.READ, "codes.list")
 CODE_UPDATE = Endpoint("POST", _CONTACT + "update_contact_way", 92228, Effect.IDEMPOTENT, "codes.update")
+CODE_DELETE = Endpoint("POST", _CONTACT + "del_contact_way", 92228, Effect.IDEMPOTENT, "codes.delete")
+TEMP_CHAT_CLOSE = Endpoint("POST", _CONTACT + "close_temp_chat", 92228, Effect.GUARDED, "codes.close_temp_chat")
+ACQUISITION_LIST = Endpoint("POST", _ACQUISITION + "list_link", 97297, Effect.READ, "acquisition.list")
+ACQUISITION_GET = Endpoint("POST", _ACQUISITION + "get", 97297, Effect.READ, "acquisition.get")
+ACQUISITION_CREATE = Endpoint("POST", _ACQUISITION + "create_link", 97297, Effect.RECONCILABLE, "acquisition.create")
+ACQUISITION_UPDATE = Endpoint("POST", _ACQUISITION + "update_link", 97297, Effect.IDEMPOTENT, "acquisition.update")
+ACQUISITION_DELETE = Endpoint("POST", _ACQUISITION + "delete_link", 97297, Effect.IDEMPOTENT, "acquisition.delete")
+ACQUISITION_CUSTOMERS = Endpoint("POST", _ACQUISITION + "customer", 97298, Effect.READ, "acquisition.customers")
+ACQUISITION_QUOTA = Endpoint("GET", _CONTACT + "customer_acquisition_quota", 97375, Effect.READ, "acquisition.quota")
+ACQUISITION_STATISTICS = Endpoint("POST", _ACQUISITION + "statistic", 97375, Effect.READ, "acquisition.statistics")
+ACQUISITION_CHAT_INFO = Endpoint("POST", _ACQUISITION + "get_chat_info", 100130, Effect.READ, "acquisition.chat_info")
 TRANSFER = Endpoint("POST", _CONTACT + "transfer_customer", 92125, Effect.RECONCILABLE, "transfers.start")
 TRANSFER_RESULT = Endpoint("POST", _CONTACT + "transfer_result", 94088, Effect.READ, "transfers.result")
+UNASSIGNED_LIST = Endpoint("POST", _CONTACT + "get_unassigned_list", 92124, Effect.READ, "transfers.unassigned")
+RESIGNED_TRANSFER = Endpoint(
+    "POST", _CONTACT + "resigned/transfer_customer", 94081, Effect.RECONCILABLE, "transfers.start_resigned"
+)
+RESIGNED_TRANSFER_RESULT = Endpoint(
+    "POST", _CONTACT + "resigned/transfer_result", 94082, Effect.READ, "transfers.result_resigned"
+)
 GROUP_TRANSFER = Endpoint("POST", _CONTACT + "groupchat/onjob_transfer", 95703, Effect.RECONCILABLE, "groups.transfer")
 MESSAGE_ADD = Endpoint("POST", _CONTACT + "add_msg_template", 92135, Effect.RECONCILABLE, "messages.add")
 MESSAGE_LIST = Endpoint("POST", _CONTACT + "get_groupmsg_list_v2", 93338, Effect.READ, "messages.list")
@@ -93,6 +113,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     CONTACT_GET,
     CONTACT_BATCH,
     REMARK,
+    CONTACT_SERVED,
     TAG_LIST,
     TAG_ADD,
     TAG_EDIT,
@@ -108,8 +129,22 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     CODE_GET,
     CODE_LIST,
     CODE_UPDATE,
+    CODE_DELETE,
+    TEMP_CHAT_CLOSE,
+    ACQUISITION_LIST,
+    ACQUISITION_GET,
+    ACQUISITION_CREATE,
+    ACQUISITION_UPDATE,
+    ACQUISITION_DELETE,
+    ACQUISITION_CUSTOMERS,
+    ACQUISITION_QUOTA,
+    ACQUISITION_STATISTICS,
+    ACQUISITION_CHAT_INFO,
     TRANSFER,
     TRANSFER_RESULT,
+    UNASSIGNED_LIST,
+    RESIGNED_TRANSFER,
+    RESIGNED_TRANSFER_RESULT,
     GROUP_TRANSFER,
     MESSAGE_ADD,
     MESSAGE_LIST,

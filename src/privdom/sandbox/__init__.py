@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from privdom.sandbox.acts import Scanned
+from privdom.sandbox.acts import Opened, Scanned
 from privdom.sandbox.box import Sandbox
 from privdom.sandbox.clock import VirtualClock
 from privdom.sandbox.faults import Fault, FaultKind, Faults
 from privdom.sandbox.record import (
     CallbackEntry,
     CallEntry,
+    ConclusionEntry,
     DeliveryEntry,
     GroupTransferEntry,
     MessageEntry,
@@ -26,6 +27,7 @@ from privdom.sandbox.rules import Quota, Rules
 __all__ = [
     "CallEntry",
     "CallbackEntry",
+    "ConclusionEntry",
     "DeliveryEntry",
     "Fault",
     "FaultKind",
@@ -33,6 +35,7 @@ __all__ = [
     "GroupTransferEntry",
     "MessageEntry",
     "MomentEntry",
+    "Opened",
     "Quota",
     "Record",
     "ReminderEntry",

@@ -7,19 +7,29 @@ from typing import Final, Literal
 
 import attrs
 
-from privdom.sandbox import sending
+from privdom.sandbox import links, sending
 from privdom.sandbox.chance import digest, pick
 from privdom.sandbox.handlers import codes, tags
 from privdom.sandbox.handlers.groups import seal_group
 from privdom.sandbox.record import TagEntry
-from privdom.sandbox.state import ContactWay, Follow, Group, GroupMember, Tag, WelcomeTicket
+from privdom.sandbox.state import (
+    ContactWay,
+    Follow,
+    Group,
+    GroupMember,
+    LinkClick,
+    LinkCustomer,
+    Tag,
+    WelcomeTicket,
+)
 from privdom.sandbox.world import World
 
 
-__all__ = ["Scanned"]
+__all__ = ["Opened", "Scanned"]
 
 _WECHAT: Final = 1
 _BY_SCAN: Final = 1
+_BY_LINK: Final = 16
 STAFF, EXTERNAL = 1, 2
 
 
@@ -29,6 +39,23 @@ class Scanned:
 
     external_userid: str
     staff_userid: str
+    state: str
+    welcome_code: str
+
+
+@attrs.frozen
+class Opened:
+    """
+    A customer who opened an acquisition link.
+
+    ``staff_userid`` is empty where nobody took them: no uses were left, nobody
+    had room, or they only looked. ``welcome_code`` is empty there too, and where
+    the two were connected before.
+    """
+
+    external_userid: str
+    staff_userid: str
+    link_id: str
     state: str
     welcome_code: str
 
@@ -91,17 +118,56 @@ def scan(world: World, config_id_or_state: str, external_userid: str) -> Scanned
         behind = [userid for userid in behind if userid in follows]
     room = [userid for userid in behind if userid in follows or not state.full(state.staff[userid])]
     if not room:
-        msg = "all staff behind this code have as many customers as they can take"
+        msg = "all staff behind this code have left, or have as many customers as they can take"
         raise ValueError(msg)
     userid = room[pick(len(room), world.seed, "scan", way.config_id, external_userid)]
     way.used = True
     follow = follows.get(userid)
     if follow is not None and not follow.left_by_customer:
         return Scanned(external_userid, userid, way.state, "")
-    return Scanned(external_userid, userid, way.state, befriend(world, userid, external_userid, _BY_SCAN, way.state))
+    code = befriend(world, userid, external_userid, _BY_SCAN, way.state)
+    if way.is_temp:
+        codes.open_temp_chat(world, way, userid, external_userid)
+    return Scanned(external_userid, userid, way.state, code)
 
 
-def befriend(world: World, userid: str, external_userid: str, add_way: int, channel: str) -> str:
+def open_link(world: World, link_id_or_url: str, external_userid: str, channel: str, *, adds: bool) -> Opened:
+    """Have a customer, who exists, open a link, and add whom it shows."""
+    link, in_url = links.find(world, link_id_or_url)
+    if link is None:
+        msg = f"there is no link {link_id_or_url!r}"
+        raise ValueError(msg)
+    state, channel = world.state, links.cut(channel) or in_url
+    customer = state.customers[external_userid]
+    state.link_clicks.append(LinkClick(link.link_id, external_userid, world.timestamp))
+    marks = (("LinkId", link.link_id), ("State", channel))
+    if customer.type == _WECHAT and world.rules.special_trade:
+        links.report(world, "open_profile", *marks)
+    links.watch(world)
+    nobody = Opened(external_userid, "", link.link_id, channel, "")
+    if not adds:
+        return nobody
+    friend = links.friend(world, link, customer)
+    behind = [friend.userid] if friend else links.candidates(world, link, customer)
+    if not behind:
+        return nobody
+    userid = behind[pick(len(behind), world.seed, "link", link.link_id, external_userid)]
+    follow = customer.follows.get(userid)
+    if follow is not None and not follow.left_by_customer:
+        return attrs.evolve(nobody, staff_userid=userid)
+    if not links.balance(world) and not world.rules.exhausted_links_add:
+        return nobody
+    if customer.type == _WECHAT:
+        links.report(world, "friend_request", *marks)
+    code = befriend(world, userid, external_userid, _BY_LINK, channel, link.link_id)
+    key = (link.link_id, userid, external_userid)
+    came = LinkCustomer(state.number(), link.link_id, userid, external_userid, channel, world.timestamp)
+    state.link_customers.setdefault(key, came)
+    links.spend(world)
+    return attrs.evolve(nobody, staff_userid=userid, welcome_code=code)
+
+
+def befriend(world: World, userid: str, external_userid: str, add_way: int, channel: str, link_id: str = "") -> str:
     """Connect two, or reconnect them; fire the event and return its welcome code."""
     state = world.state
     old = state.follow(userid, external_userid)
@@ -116,6 +182,7 @@ def befriend(world: World, userid: str, external_userid: str, add_way: int, chan
         channel,
         external_userid,
         remark=state.customers[external_userid].name,
+        link_id=link_id,
     )
     state.connect(follow)
     code = welcome_ticket(world, follow)
@@ -123,6 +190,7 @@ def befriend(world: World, userid: str, external_userid: str, add_way: int, chan
     if code:
         more.append(("WelcomeCode", code))
     world.emit_contact("add_external_contact", follow, *more)
+    links.watch(world)
     return code
 
 
@@ -130,12 +198,35 @@ def leave(world: World, follow: Follow) -> None:
     """Have the customer delete the staff: the relation stays, one-sided."""
     follow.left_by_customer = True
     world.emit_contact("del_follow_user", follow)
+    if follow.link_id:
+        pair = (("UserID", follow.userid), ("ExternalUserID", follow.external_userid))
+        links.report(world, "del_follow_user", *pair, ("LinkId", follow.link_id), ("State", follow.state))
+
+
+def write(world: World, follow: Follow) -> None:
+    """Have the customer write to the staff."""
+    follow.last_chat = world.timestamp
+    came = world.state.link_customers.get((follow.link_id, follow.userid, follow.external_userid))
+    if came is not None:
+        links.write(world, came)
+
+
+def resign(world: World, userid: str) -> None:
+    """
+    Have staff leave the corp.
+
+    Apps of the corp hear nothing of it: change_contact goes to the contacts
+    assistant only. Codes, links and groups keep naming who left.
+    """
+    world.state.resign(world.state.staff[userid], world.timestamp)
+    links.watch(world)
 
 
 def drop(world: World, follow: Follow) -> None:
     """Have the staff delete the customer."""
     world.state.disconnect(follow)
     world.emit_contact("del_external_contact", follow)
+    links.watch(world)
 
 
 def edit(world: World, follow: Follow, remark: str | None, add_tags: Sequence[str], remove_tags: Sequence[str]) -> None:

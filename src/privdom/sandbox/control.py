@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 __all__ = ["PREFIX", "run"]
 
 PREFIX: Final = "/_sandbox/"
-_TIMES: Final = ("when", "created")
+_TIMES: Final = ("when", "created", "expires")
 _SPANS: Final = ("by", "confirm_delay")
 # Methods of Sandbox that take and give plain values.
 _METHODS: Final = (
     "add_customer",
     "add_department",
     "add_group",
+    "add_link_uses",
     "add_staff",
     "admin_adds_tags",
+    "admin_buys_link_uses",
+    "admin_deletes_link",
     "admin_deletes_tag",
     "admin_edits_tag",
     "advance",
@@ -43,6 +46,7 @@ _METHODS: Final = (
     "join_group",
     "leave_group",
     "next_at",
+    "open_link",
     "populate",
     "rename_group",
     "revoke_tokens",
@@ -53,6 +57,7 @@ _METHODS: Final = (
     "staff_confirms",
     "staff_deletes_customer",
     "staff_edits_customer",
+    "staff_resigns",
     "staff_sends",
     "state",
     "verify_callback_url",

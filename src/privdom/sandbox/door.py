@@ -6,14 +6,14 @@ import threading
 import time
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
 import attrs
 
-from privdom._facts.endpoints import MARK_TAG, MOMENT_ADD
+from privdom._facts.endpoints import MARK_TAG, MOMENT_ADD, RESIGNED_TRANSFER
 from privdom.sandbox.chance import digest
 from privdom.sandbox.clock import VirtualClock
 from privdom.sandbox.errors import WeComError
@@ -108,31 +108,38 @@ class Quotas:
 
 @attrs.define
 class Gate:
-    """What is in flight: mark_tag bears few at once (45033) and one per relation (45035)."""
+    """
+    What is in flight: some calls bear only one at once for a record (45035), and mark_tag few in all (45033).
+
+    The records are the relation that is tagged, and the staff who resigned.
+    """
 
     _lock: threading.Lock = attrs.Factory(threading.Lock)
-    _relations: set[tuple[str, str]] = attrs.Factory(set[tuple[str, str]])
+    _records: dict[str, set[tuple[object, ...]]] = attrs.Factory(dict[str, set[tuple[object, ...]]])
 
     @contextmanager
-    def passing(self, path: str, relation: tuple[str, str], rules: Rules) -> Generator[WeComError | None, None, None]:
+    def passing(self, path: str, body: Mapping[str, object], rules: Rules) -> Generator[WeComError | None, None, None]:
         """Keep a call in flight; yields the error it is refused with, if any."""
-        if path != _GUARDED:
+        if path not in _GUARDED:
             yield None
             return
+        record = tuple(str(body.get(name)) for name in _GUARDED[path])
         with self._lock:
             error = None
-            if relation in self._relations:
+            records = self._records.setdefault(path, set())
+            if record in records:
                 error = WeComError(45035)
-            elif len(self._relations) >= rules.mark_tag_in_flight:
+            elif path == MARK_TAG.path and len(records) >= rules.mark_tag_in_flight:
                 error = WeComError(45033)
             else:
-                self._relations.add(relation)
+                records.add(record)
         try:
             yield error
         finally:
             if error is None:
                 with self._lock:
-                    self._relations.discard(relation)
+                    records.discard(record)
 
 
-_GUARDED: Final = MARK_TAG.path
+# What their records consist of.
+_GUARDED: Final = {MARK_TAG.path: ("userid", "external_userid"), RESIGNED_TRANSFER.path: ("handover_userid",)}

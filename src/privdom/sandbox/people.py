@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from privdom._facts import limits
-from privdom.sandbox import acts
-from privdom.sandbox.acts import Scanned
+from privdom.sandbox import acts, links
+from privdom.sandbox.acts import Opened, Scanned
 from privdom.sandbox.handlers import tags
 from privdom.sandbox.handlers.groups import seal_group
 from privdom.sandbox.state import Customer, Department, Follow, Group, GroupMember, Staff
@@ -75,6 +75,7 @@ class People:
                 if number not in state.departments:
                     state.departments[number] = Department(number, f"部门{number}", ROOT)
             state.staff[userid] = Staff(userid, name or userid, numbers, capacity, position, confirm_delay, serving)
+            links.watch(self._world)
             return userid
 
     def set_staff(
@@ -85,12 +86,17 @@ class People:
         confirm_delay: timedelta | Literal["never"] | None = None,
         serving: bool | None = None,
     ) -> None:
-        """Change settings of staff; what is None stays."""
+        """
+        Change settings of staff; what is None stays.
+
+        WeCom tells of acquisition links behind which nobody can take a customer any more.
+        """
         with self._lock:
             staff = self._world.state.staff[acts.known(self._world, userid)]
             staff.capacity = staff.capacity if capacity is None else capacity
             staff.confirm_delay = staff.confirm_delay if confirm_delay is None else confirm_delay
             staff.serving = staff.serving if serving is None else serving
+            links.watch(self._world)
 
     def add_customer(
         self,
@@ -147,6 +153,18 @@ class People:
             msg = f"{userid} has as many customers as their capacity allows"
             raise ValueError(msg)
 
+    def add_link_uses(self, count: int, *, expires: datetime | None = None) -> None:
+        """Add uses of acquisition links, which a corp has none of at first; they expire in a year by default."""
+        with self._lock:
+            self._buy(count, expires)
+
+    def _buy(self, count: int, expires: datetime | None) -> None:
+        when = expires or self._world.now + timedelta(days=365)
+        if count < 1 or when <= self._world.now:
+            msg = "give at least one use, and a time to come"
+            raise ValueError(msg)
+        links.buy(self._world, count, when)
+
     # What people do in their clients; these fire callbacks.
 
     def scan(self, config_id_or_state: str, name: str | None = None, *, external_userid: str | None = None) -> Scanned:
@@ -155,6 +173,26 @@ class People:
             if external_userid is None or external_userid not in self._world.state.customers:
                 external_userid = self.add_customer(external_userid, name)
             return acts.scan(self._world, config_id_or_state, external_userid)
+
+    def open_link(
+        self,
+        link_id_or_url: str,
+        customer_channel: str = "",
+        name: str | None = None,
+        *,
+        external_userid: str | None = None,
+        adds: bool = True,
+    ) -> Opened:
+        """
+        Have a customer open an acquisition link and add the staff it shows; a new customer, if no id is given.
+
+        The channel may stand in the URL. With ``adds=False`` they only look. Each
+        who is added takes one of the uses that `add_link_uses` gives.
+        """
+        with self._lock:
+            if external_userid is None or external_userid not in self._world.state.customers:
+                external_userid = self.add_customer(external_userid, name)
+            return acts.open_link(self._world, link_id_or_url, external_userid, customer_channel, adds=adds)
 
     def befriend(self, userid: str, external_userid: str, *, add_way: int = 2, state: str = "") -> str:
         """Have staff and an existing customer connect in another way; return the welcome code."""
@@ -195,12 +233,17 @@ class People:
     def customer_writes(self, external_userid: str, userid: str) -> None:
         """Have a customer chat with staff: mass messages without a sender go through whoever chatted last."""
         with self._lock:
-            acts.relation(self._world, userid, external_userid).last_chat = self._world.timestamp
+            acts.write(self._world, acts.relation(self._world, userid, external_userid))
 
     def staff_sends(self, userid: str, text: str, external_userids: Sequence[str]) -> str:
         """Have staff send a mass message of their own, at once; return its msgid."""
         with self._lock:
             return acts.staff_sends(self._world, acts.known(self._world, userid), text, external_userids)
+
+    def staff_resigns(self, userid: str) -> None:
+        """Have staff leave the corp: their customers wait to be assigned, their groups for a new owner."""
+        with self._lock:
+            acts.resign(self._world, acts.known(self._world, userid))
 
     def staff_confirms(self, msgid: str, userid: str) -> None:
         """Have staff confirm their task of a mass message now."""
@@ -225,6 +268,22 @@ class People:
         with self._lock:
             tags.delete_tag(self._world, acts.tag_of(self._world, tag_id))
             acts.tag_event(self._world, "delete", tag_id, "tag")
+
+    def admin_buys_link_uses(self, count: int, *, expires: datetime | None = None) -> None:
+        """Have an admin buy uses of acquisition links; they expire in a year by default."""
+        with self._lock:
+            none_left = not links.balance(self._world)
+            self._buy(count, expires)
+            if none_left:
+                links.report(self._world, "balance_increased")
+
+    def admin_deletes_link(self, link_id: str) -> None:
+        """Have an admin delete an acquisition link."""
+        with self._lock:
+            if self._world.state.links.pop(link_id, None) is None:
+                msg = f"there is no link {link_id!r}"
+                raise ValueError(msg)
+            links.report(self._world, "delete_link", ("LinkId", link_id))
 
     # Groups.
 

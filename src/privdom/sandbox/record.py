@@ -12,6 +12,7 @@ import attrs
 __all__ = [
     "CallEntry",
     "CallbackEntry",
+    "ConclusionEntry",
     "DeliveryEntry",
     "Entry",
     "EventEntry",
@@ -76,6 +77,17 @@ class WelcomeEntry:
 
 
 @attrs.frozen
+class ConclusionEntry:
+    """Closing words that a customer got at the end of a temporary chat; ``attachment`` is JSON, or empty."""
+
+    staff: str
+    external_userid: str
+    text: str
+    attachment: str
+    at: datetime
+
+
+@attrs.frozen
 class TagEntry:
     """A change of a customer's tags, on one relation."""
 
@@ -89,7 +101,7 @@ class TagEntry:
 
 @attrs.frozen
 class TransferEntry:
-    """A step of a transfer; ``errcode`` where it was turned down at once."""
+    """A step of a transfer; ``errcode`` where it was turned down at once, ``resigned`` if handover had left."""
 
     handover: str
     takeover: str
@@ -97,6 +109,7 @@ class TransferEntry:
     outcome: Literal["started", "rejected", "succeeded", "refused", "full"]
     at: datetime
     errcode: int = 0
+    resigned: bool = False
 
 
 @attrs.frozen
@@ -159,6 +172,7 @@ Entry = (
     | MessageEntry
     | DeliveryEntry
     | WelcomeEntry
+    | ConclusionEntry
     | TagEntry
     | TransferEntry
     | GroupTransferEntry
@@ -178,6 +192,7 @@ class Record:
     messages: list[MessageEntry] = attrs.Factory(list[MessageEntry])
     deliveries: list[DeliveryEntry] = attrs.Factory(list[DeliveryEntry])
     welcomes: list[WelcomeEntry] = attrs.Factory(list[WelcomeEntry])
+    conclusions: list[ConclusionEntry] = attrs.Factory(list[ConclusionEntry])
     tag_changes: list[TagEntry] = attrs.Factory(list[TagEntry])
     transfers: list[TransferEntry] = attrs.Factory(list[TransferEntry])
     group_transfers: list[GroupTransferEntry] = attrs.Factory(list[GroupTransferEntry])
@@ -201,6 +216,7 @@ class Record:
             "messages": self.messages,
             "deliveries": self.deliveries,
             "welcomes": self.welcomes,
+            "conclusions": self.conclusions,
             "tag_changes": self.tag_changes,
             "transfers": self.transfers,
             "group_transfers": self.group_transfers,
@@ -222,6 +238,7 @@ class Record:
             read("messages", MessageEntry),
             read("deliveries", DeliveryEntry),
             read("welcomes", WelcomeEntry),
+            read("conclusions", ConclusionEntry),
             read("tag_changes", TagEntry),
             read("transfers", TransferEntry),
             read("group_transfers", GroupTransferEntry),

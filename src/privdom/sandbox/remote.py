@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, cast
 import httpx
 
 from privdom._facts import limits
-from privdom.sandbox.acts import Scanned
+from privdom.sandbox.acts import Opened, Scanned
 from privdom.sandbox.control import PREFIX
 from privdom.sandbox.faults import Fault, FaultKind
 from privdom.sandbox.record import Record
@@ -275,6 +275,30 @@ class RemoteSandbox:
         )
         return Scanned(**found)
 
+    def add_link_uses(self, count: int, *, expires: datetime | None = None) -> None:
+        """Add uses of acquisition links."""
+        self._line.ask("add_link_uses", count=count, expires=expires)
+
+    def open_link(
+        self,
+        link_id_or_url: str,
+        customer_channel: str = "",
+        name: str | None = None,
+        *,
+        external_userid: str | None = None,
+        adds: bool = True,
+    ) -> Opened:
+        """Have a customer open an acquisition link and add the staff it shows."""
+        found = self._line.ask(
+            "open_link",
+            link_id_or_url=link_id_or_url,
+            customer_channel=customer_channel,
+            name=name,
+            external_userid=external_userid,
+            adds=adds,
+        )
+        return Opened(**found)
+
     def befriend(self, userid: str, external_userid: str, *, add_way: int = 2, state: str = "") -> str:
         """Have staff and an existing customer connect; return the welcome code."""
         return str(
@@ -316,6 +340,10 @@ class RemoteSandbox:
         """Have staff send a mass message of their own; return its msgid."""
         return str(self._line.ask("staff_sends", userid=userid, text=text, external_userids=list(external_userids)))
 
+    def staff_resigns(self, userid: str) -> None:
+        """Have staff leave the corp."""
+        self._line.ask("staff_resigns", userid=userid)
+
     def staff_confirms(self, msgid: str, userid: str) -> None:
         """Have staff confirm their task of a mass message now."""
         self._line.ask("staff_confirms", msgid=msgid, userid=userid)
@@ -331,6 +359,14 @@ class RemoteSandbox:
     def admin_deletes_tag(self, tag_id: str) -> None:
         """Have an admin delete a tag."""
         self._line.ask("admin_deletes_tag", tag_id=tag_id)
+
+    def admin_buys_link_uses(self, count: int, *, expires: datetime | None = None) -> None:
+        """Have an admin buy uses of acquisition links."""
+        self._line.ask("admin_buys_link_uses", count=count, expires=expires)
+
+    def admin_deletes_link(self, link_id: str) -> None:
+        """Have an admin delete an acquisition link."""
+        self._line.ask("admin_deletes_link", link_id=link_id)
 
     def add_group(
         self,

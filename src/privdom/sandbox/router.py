@@ -87,9 +87,8 @@ class Router:
             yield Reply(b"404 page not found", 404, "text/plain")
             return
         body, well_formed = _body(request)
-        relation = (str(body.raw().get("userid")), str(body.raw().get("external_userid")))
         rules = self._world.rules
-        with self._gate.passing(request.path, relation, rules) as crowded:
+        with self._gate.passing(request.path, body.raw(), rules) as crowded:
             with self._lock:
                 reply = self._reply(request, body, crowded, well_formed=well_formed)
             yield reply

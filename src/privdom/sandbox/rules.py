@@ -54,6 +54,23 @@ class Rules:
     edit_foreign_tags: bool = False
     """Whether the app may edit and delete tags that an admin made (92117 says no)."""
 
+    served_after_parting: bool = True
+    """Whether `contact_list` keeps those who have parted since: it is said to tell all who were ever served."""
+
+    # Temporary chats (92228).
+    no_temp_chat_errcode: int = 84061
+    """What closing a temporary chat answers where there is none; undocumented."""
+
+    # Acquisition links (97297, 97299, 97375).
+    links_per_corp: int = 10_000
+    """As many links can be made before 41095; the number is published nowhere."""
+    special_trade: bool = True
+    """Whether the corp's trade may use priority_option (else 41200), and hears of opened profiles."""
+    exhausted_links_add: bool = False
+    """Whether links still win customers when no uses are left."""
+    link_total: Literal["bought", "used"] = "bought"
+    """What `total` counts: all uses that were ever had, or those that were taken; the word allows both."""
+
     # On-the-job transfers (92125).
     refusal_rate: float = attrs.field(default=0.0, validator=_share)
     """Share of customers who refuse a takeover; who does depends on the customer and the takeover staff."""
@@ -63,6 +80,12 @@ class Rules:
     """What counts towards two transfers in 90 days (40128)."""
     rejected_transfers_listed: bool = False
     """Whether `transfer_result` lists attempts that were refused with an errcode, as one report says."""
+
+    # Customers of staff who resigned (92124, 94081).
+    waiting_still_unassigned: bool = True
+    """Whether the list of the unassigned keeps customers whose 24 hours run."""
+    resigned_transfer_tells_handover: bool = False
+    """Whether del_external_contact is fired for who resigned when a transfer is done; reports contradict each other."""
 
     # Groups given to another owner (95703).
     group_transfer_time: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)

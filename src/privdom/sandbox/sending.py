@@ -152,7 +152,7 @@ def _deliver(world: World, message: Message, userid: str, target: str) -> int:
 def confirm(world: World, message: Message, userid: str) -> None:
     """Have staff confirm their task: everybody in it gets the message now, or never will."""
     task = message.tasks[userid]
-    if message.cancelled or task.status == _TASK_SENT:
+    if message.cancelled or task.status == _TASK_SENT or userid not in world.state.staff:
         return
     task.status, task.sent = _TASK_SENT, world.timestamp
     for recipient in task.recipients:

@@ -71,6 +71,11 @@ def of(world: World) -> dict[str, object]:
             }
             for s in state.staff.values()
         },
+        "former_staff": {s.userid: {"name": s.name, "resigned": s.resigned} for s in state.former.values()},
+        "unassigned": [
+            {"handover": userid, "external_userid": external_userid, "resigned": held.resigned}
+            for (userid, external_userid), held in state.unassigned.items()
+        ],
         "customers": {c.external_userid: _customer(world, c) for c in state.customers.values()},
         "groups": {g.chat_id: _group(g) for g in state.groups.values()},
         "tags": {
@@ -82,6 +87,20 @@ def of(world: World) -> dict[str, object]:
             w.config_id: {"state": w.state, "remark": w.remark, "users": list(w.users), "parties": list(w.parties)}
             for w in state.ways.values()
         },
+        "acquisition_links": {
+            link.link_id: {
+                "name": link.name,
+                "users": list(link.users),
+                "parties": list(link.parties),
+                "customers": [
+                    {"userid": c.userid, "external_userid": c.external_userid, "state": c.state, "written": c.written}
+                    for c in state.link_customers.values()
+                    if c.link_id == link.link_id
+                ],
+            }
+            for link in state.links.values()
+        },
+        "link_uses": sum(uses.left for uses in state.uses),
         "join_ways": {
             w.config_id: {
                 "state": w.state,
@@ -106,6 +125,7 @@ def of(world: World) -> dict[str, object]:
                 "started": t.started,
                 "takeover_time": t.takeover_time,
                 "errcode": t.errcode,
+                "resigned": t.resigned,
             }
             for t in state.transfers
         ],

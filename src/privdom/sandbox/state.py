@@ -10,6 +10,8 @@ import attrs
 
 
 __all__ = [
+    "AcquisitionLink",
+    "ChatTicket",
     "ContactWay",
     "Customer",
     "Department",
@@ -17,15 +19,22 @@ __all__ = [
     "Group",
     "GroupMember",
     "JoinWay",
+    "LinkClick",
+    "LinkCustomer",
     "Message",
     "Moment",
     "Recipient",
     "SendTask",
+    "Served",
+    "ServedCursor",
     "Staff",
     "State",
     "Tag",
     "TagGroup",
+    "TempChat",
     "Transfer",
+    "Unassigned",
+    "Uses",
     "WelcomeTicket",
 ]
 
@@ -52,6 +61,8 @@ class Staff:
     position: str = ""
     confirm_delay: timedelta | Literal["never"] | None = None
     serving: bool = True
+    resigned: int = 0
+    """When; 0: at work."""
 
 
 @attrs.define
@@ -72,6 +83,8 @@ class Follow:
     tags: dict[str, None] = attrs.Factory(dict[str, None])
     left_by_customer: bool = False
     last_chat: int = 0
+    link_id: str = ""
+    """The acquisition link that led the customer here."""
 
 
 @attrs.define
@@ -171,6 +184,80 @@ class ContactWay:
 
 
 @attrs.define
+class TempChat:
+    """A chat that ends by itself or by a call, with closing words."""
+
+    userid: str
+    external_userid: str
+    until: int
+    conclusions: dict[str, object] | None
+
+
+@attrs.define
+class AcquisitionLink:
+    """A customer acquisition link (获客链接)."""
+
+    number: int
+    link_id: str
+    name: str
+    created: int
+    users: list[str]
+    parties: list[int]
+    skip_verify: bool
+    mark_source: bool
+    priority: int = 0
+    """1 whole corp, 2 the named staff; 0 none."""
+    preferred: list[str] = attrs.Factory(list[str])
+    unavailable: bool = False
+    """Whether it was told that nobody behind it can take a customer."""
+
+
+@attrs.frozen
+class LinkClick:
+    """A customer who opened a link."""
+
+    link_id: str
+    external_userid: str
+    at: int
+
+
+@attrs.define
+class LinkCustomer:
+    """A customer whom a link led to one staff."""
+
+    number: int
+    link_id: str
+    userid: str
+    external_userid: str
+    state: str
+    at: int
+    written: int = 0
+    """How many messages the staff got."""
+
+
+@attrs.define
+class Uses:
+    """Uses of acquisition links that were bought together, and expire together."""
+
+    number: int
+    bought: int
+    left: int
+    expires: int
+
+
+@attrs.frozen
+class ChatTicket:
+    """What a chat key stands for, for half an hour."""
+
+    userid: str
+    external_userid: str
+    link_id: str
+    state: str
+    count: int
+    created: int
+
+
+@attrs.define
 class JoinWay:
     """A join way (加入群聊): a code or a button that leads into groups."""
 
@@ -254,6 +341,37 @@ class Transfer:
     takeover_time: int
     message: str
     errcode: int = 0
+    resigned: bool = False
+    """Whether handover had resigned."""
+
+
+@attrs.define
+class Unassigned:
+    """A customer of staff who resigned, with the relation that was."""
+
+    number: int
+    follow: Follow
+    resigned: int
+
+
+@attrs.frozen
+class Served:
+    """Somebody who came to staff or into a group, for the first time."""
+
+    number: int
+    external_userid: str
+    userid: str
+    chat_id: str
+    at: int
+
+
+@attrs.frozen
+class ServedCursor:
+    """Where a traversal of all who were served goes on."""
+
+    traversal: str
+    position: int
+    issued: int
 
 
 @attrs.define
@@ -273,12 +391,27 @@ class State:
 
     departments: dict[int, Department] = attrs.Factory(dict[int, Department])
     staff: dict[str, Staff] = attrs.Factory(dict[str, Staff])
+    former: dict[str, Staff] = attrs.Factory(dict[str, Staff])
+    """Staff who resigned."""
+    unassigned: dict[tuple[str, str], Unassigned] = attrs.Factory(dict[tuple[str, str], Unassigned])
+    """By (who resigned, customer)."""
+    served: dict[tuple[str, str], Served] = attrs.Factory(dict[tuple[str, str], Served])
+    """By (customer, staff or group)."""
+    served_cursors: dict[str, ServedCursor] = attrs.Factory(dict[str, ServedCursor])
     customers: dict[str, Customer] = attrs.Factory(dict[str, Customer])
     followed: dict[str, dict[str, Follow]] = attrs.Factory(dict[str, dict[str, Follow]])
     tag_groups: dict[str, TagGroup] = attrs.Factory(dict[str, TagGroup])
     tags: dict[str, Tag] = attrs.Factory(dict[str, Tag])
     groups: dict[str, Group] = attrs.Factory(dict[str, Group])
     ways: dict[str, ContactWay] = attrs.Factory(dict[str, ContactWay])
+    temp_chats: dict[tuple[str, str], TempChat] = attrs.Factory(dict[tuple[str, str], TempChat])
+    links: dict[str, AcquisitionLink] = attrs.Factory(dict[str, AcquisitionLink])
+    link_clicks: list[LinkClick] = attrs.Factory(list[LinkClick])
+    link_customers: dict[tuple[str, str, str], LinkCustomer] = attrs.Factory(dict[tuple[str, str, str], LinkCustomer])
+    """By (link, staff, customer)."""
+    uses: list[Uses] = attrs.Factory(list[Uses])
+    uses_spent: int = 0
+    chat_tickets: dict[str, ChatTicket] = attrs.Factory(dict[str, ChatTicket])
     messages: dict[str, Message] = attrs.Factory(dict[str, Message])
     transfers: list[Transfer] = attrs.Factory(list[Transfer])
     transfers_of: dict[str, list[Transfer]] = attrs.Factory(dict[str, list[Transfer]])
@@ -304,6 +437,21 @@ class State:
         lower = userid.lower()
         return next((staff for name, staff in self.staff.items() if name.lower() == lower), None)
 
+    def left(self, userid: str) -> Staff | None:
+        """Return staff who resigned, by userid; whoever is at work under the same one wins."""
+        if self.member(userid) is not None:
+            return None
+        lower = userid.lower()
+        return next((staff for name, staff in self.former.items() if name.lower() == lower), None)
+
+    def resign(self, staff: Staff, when: int) -> None:
+        """Take staff out of the directory; their customers wait to be assigned."""
+        staff.resigned = when
+        self.former[staff.userid] = self.staff.pop(staff.userid)
+        for follow in list(self.follows_of(staff.userid).values()):
+            self.disconnect(follow)
+            self.unassigned[staff.userid, follow.external_userid] = Unassigned(self.number(), follow, when)
+
     def follow(self, userid: str, external_userid: str) -> Follow | None:
         """Return the relation, or None."""
         return self.followed.get(userid, {}).get(external_userid)
@@ -316,11 +464,18 @@ class State:
         """Add a relation."""
         self.customers[follow.external_userid].follows[follow.userid] = follow
         self.followed.setdefault(follow.userid, {})[follow.external_userid] = follow
+        self.note_served(follow.external_userid, userid=follow.userid, at=follow.created)
 
     def disconnect(self, follow: Follow) -> None:
         """Remove a relation."""
         del self.customers[follow.external_userid].follows[follow.userid]
         del self.followed[follow.userid][follow.external_userid]
+
+    def note_served(self, external_userid: str, *, userid: str = "", chat_id: str = "", at: int) -> None:
+        """Remember who was served; only the first time counts."""
+        key = (external_userid, userid or chat_id)
+        if key not in self.served:
+            self.served[key] = Served(self.number(), external_userid, userid, chat_id, at)
 
     def full(self, staff: Staff) -> bool:
         """Tell whether *staff* can take no more customers."""

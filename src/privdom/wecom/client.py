@@ -9,6 +9,7 @@ import httpx
 
 from privdom._port import AsyncPort, Blocking, BlockingPort, Clock, Port, blocking
 from privdom.errors import UsageError
+from privdom.wecom.acquisition import Acquisition, AsyncAcquisition
 from privdom.wecom.codes import AsyncCodes, Codes
 from privdom.wecom.contacts import AsyncContacts, Contacts
 from privdom.wecom.groups import AsyncGroups, Groups
@@ -125,6 +126,7 @@ class AsyncWeCom:
         self.groups = AsyncGroups(self.session)
         self.join_ways = AsyncJoinWays(self.session)
         self.codes = AsyncCodes(self.session)
+        self.acquisition = AsyncAcquisition(self.session)
         self.transfers = AsyncTransfers(self.session)
         self.messages = AsyncMessages(self.session)
         self.moments = AsyncMoments(self.session)
@@ -223,6 +225,7 @@ class WeCom(Blocking[AsyncWeCom]):
         self.groups = Groups(core.groups)
         self.join_ways = JoinWays(core.join_ways)
         self.codes = Codes(core.codes)
+        self.acquisition = Acquisition(core.acquisition)
         self.transfers = Transfers(core.transfers)
         self.messages = Messages(core.messages)
         self.moments = Moments(core.moments)

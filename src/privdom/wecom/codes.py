@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncCodes",
+    "CloseTempChatRequest",
     "CodePage",
     "CodeSummary",
     "Codes",
@@ -35,6 +36,7 @@ __all__ = [
     "ContactWayType",
     "ContactWayUpdate",
     "CreatedContactWay",
+    "DeleteCodeRequest",
     "GetCodeRequest",
     "ListCodesRequest",
     "NewContactWay",
@@ -279,6 +281,28 @@ class ListCodesRequest(Model):
         _values.check_range(self.limit, "limit", 1, limits.CODE_PAGE)
 
 
+@attrs.frozen(repr=False, weakref_slot=False)
+class DeleteCodeRequest(Model):
+    """Which contact way to delete."""
+
+    config_id: str
+
+    def __attrs_post_init__(self) -> None:
+        _values.text_id(self.config_id, "config_id")
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class CloseTempChatRequest(Model):
+    """Between whom a temporary chat ends."""
+
+    userid: str
+    external_userid: str
+
+    def __attrs_post_init__(self) -> None:
+        _values.staff_id(self.userid)
+        _values.customer_id(self.external_userid)
+
+
 class AsyncCodes:
     """
     Contact ways: QR codes and buttons with staff behind them.
@@ -389,6 +413,26 @@ class AsyncCodes:
         """
         await self._session.call(endpoints.CODE_UPDATE, change, Done)
 
+    async def delete(self, config_id: str) -> None:
+        """
+        Delete a contact way; its picture leads nowhere then (WeCom documentation 92228).
+
+        Raises:
+            UsageError: *config_id* is empty.
+            BadRequest: There is no such contact way (41044), perhaps any more.
+        """
+        await self._session.call(endpoints.CODE_DELETE, DeleteCodeRequest(config_id), Done)
+
+    async def close_temp_chat(self, userid: str, external_userid: str) -> None:
+        """
+        End a temporary chat before its time; the customer gets the closing words first (WeCom documentation 92228).
+
+        Raises:
+            UsageError: An id of another kind.
+            Refused: There is no temporary chat between the two, perhaps any more.
+        """
+        await self._session.call(endpoints.TEMP_CHAT_CLOSE, CloseTempChatRequest(userid, external_userid), Done)
+
     def __repr__(self) -> str:
         return f"<AsyncCodes of {self._session.corp_id}>"
 
@@ -402,3 +446,5 @@ class Codes(Blocking[AsyncCodes]):
     list_pages = blocking_iter(AsyncCodes.list_pages)
     each = blocking_iter(AsyncCodes.each)
     update = blocking(AsyncCodes.update)
+    delete = blocking(AsyncCodes.delete)
+    close_temp_chat = blocking(AsyncCodes.close_temp_chat)

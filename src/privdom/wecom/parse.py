@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from privdom._facts import endpoints as E  # noqa: N812 - a table of constants
 from privdom._facts.endpoints import ENDPOINTS, Effect, Endpoint
 from privdom.errors import UsageError
-from privdom.wecom import codes, contacts, groups, join_ways, messages, moments, staff, tags, transfers
+from privdom.wecom import acquisition, codes, contacts, groups, join_ways, messages, moments, staff, tags, transfers
 from privdom.wecom._values import Done
 from privdom.wecom.answer import read_answer
 from privdom.wecom.session import AccessToken
@@ -32,6 +32,7 @@ _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.CONTACT_GET: Classes(contacts.GetContactRequest, contacts.CustomerPage),
     E.CONTACT_BATCH: Classes(contacts.BatchContactsRequest, contacts.BatchPage),
     E.REMARK: Classes(contacts.RemarkRequest, Done),
+    E.CONTACT_SERVED: Classes(contacts.ServedContactsRequest, contacts.ServedPage),
     E.TAG_LIST: Classes(tags.ListTagsRequest, tags.TagGroups),
     E.TAG_ADD: Classes(tags.AddTagsRequest, tags.AddedTags),
     E.TAG_EDIT: Classes(tags.EditTagRequest, Done),
@@ -47,8 +48,22 @@ _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.CODE_GET: Classes(codes.GetCodeRequest, codes.ContactWayAnswer),
     E.CODE_LIST: Classes(codes.ListCodesRequest, codes.CodePage),
     E.CODE_UPDATE: Classes(codes.ContactWayUpdate, Done),
+    E.CODE_DELETE: Classes(codes.DeleteCodeRequest, Done),
+    E.TEMP_CHAT_CLOSE: Classes(codes.CloseTempChatRequest, Done),
+    E.ACQUISITION_LIST: Classes(acquisition.ListLinksRequest, acquisition.AcquisitionLinkPage),
+    E.ACQUISITION_GET: Classes(acquisition.GetLinkRequest, acquisition.AcquisitionLinkDetails),
+    E.ACQUISITION_CREATE: Classes(acquisition.NewAcquisitionLink, acquisition.CreatedAcquisitionLink),
+    E.ACQUISITION_UPDATE: Classes(acquisition.AcquisitionLinkUpdate, Done),
+    E.ACQUISITION_DELETE: Classes(acquisition.DeleteLinkRequest, Done),
+    E.ACQUISITION_CUSTOMERS: Classes(acquisition.LinkCustomersRequest, acquisition.LinkCustomerPage),
+    E.ACQUISITION_QUOTA: Classes(None, acquisition.AcquisitionQuota),
+    E.ACQUISITION_STATISTICS: Classes(acquisition.LinkStatisticsRequest, acquisition.LinkStatistics),
+    E.ACQUISITION_CHAT_INFO: Classes(acquisition.ChatInfoRequest, acquisition.LinkChat),
     E.TRANSFER: Classes(transfers.TransferRequest, transfers.TransferStarted),
     E.TRANSFER_RESULT: Classes(transfers.TransferResultRequest, transfers.TransferPage),
+    E.UNASSIGNED_LIST: Classes(transfers.UnassignedRequest, transfers.UnassignedPage),
+    E.RESIGNED_TRANSFER: Classes(transfers.ResignedTransferRequest, transfers.TransferStarted),
+    E.RESIGNED_TRANSFER_RESULT: Classes(transfers.TransferResultRequest, transfers.TransferPage),
     E.GROUP_TRANSFER: Classes(groups.TransferGroupsRequest, groups.GroupsTransferred),
     E.MESSAGE_ADD: Classes(messages.NewMessage, messages.MessageCreated),
     E.MESSAGE_LIST: Classes(messages.ListMessagesRequest, messages.MessagePage),

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from privdom._facts import endpoints as e
-from privdom.sandbox.handlers import codes, contacts, groups, join_ways, messages, moments, staff, tags, transfers
+from privdom.sandbox.handlers import (
+    acquisition,
+    codes,
+    contacts,
+    groups,
+    join_ways,
+    messages,
+    moments,
+    staff,
+    tags,
+    transfers,
+)
 from privdom.sandbox.handlers.route import Route
 
 
@@ -19,6 +30,7 @@ ROUTES: Final[dict[str, Route]] = {
     e.CONTACT_GET.path: Route(contacts.get, ("follow_user",)),
     e.CONTACT_BATCH.path: Route(contacts.batch, ("external_contact_list",)),
     e.REMARK.path: Route(contacts.remark),
+    e.CONTACT_SERVED.path: Route(contacts.served, ("info_list",)),
     e.TAG_LIST.path: Route(tags.library, ("tag_group",)),
     e.TAG_ADD.path: Route(tags.add),
     e.TAG_EDIT.path: Route(tags.edit),
@@ -34,8 +46,22 @@ ROUTES: Final[dict[str, Route]] = {
     e.CODE_GET.path: Route(codes.get),
     e.CODE_LIST.path: Route(codes.listing, ("contact_way",)),
     e.CODE_UPDATE.path: Route(codes.update),
+    e.CODE_DELETE.path: Route(codes.delete),
+    e.TEMP_CHAT_CLOSE.path: Route(codes.close_temp_chat),
+    e.ACQUISITION_LIST.path: Route(acquisition.listing, ("link_id_list",)),
+    e.ACQUISITION_GET.path: Route(acquisition.get),
+    e.ACQUISITION_CREATE.path: Route(acquisition.create),
+    e.ACQUISITION_UPDATE.path: Route(acquisition.update),
+    e.ACQUISITION_DELETE.path: Route(acquisition.delete),
+    e.ACQUISITION_CUSTOMERS.path: Route(acquisition.customers, ("customer_list",)),
+    e.ACQUISITION_QUOTA.path: Route(acquisition.quota, ("quota_list",)),
+    e.ACQUISITION_STATISTICS.path: Route(acquisition.statistics),
+    e.ACQUISITION_CHAT_INFO.path: Route(acquisition.chat_info),
     e.TRANSFER.path: Route(transfers.start, ("customer",)),
     e.TRANSFER_RESULT.path: Route(transfers.result, ("customer",)),
+    e.UNASSIGNED_LIST.path: Route(transfers.unassigned, ("info",)),
+    e.RESIGNED_TRANSFER.path: Route(transfers.start_resigned, ("customer",)),
+    e.RESIGNED_TRANSFER_RESULT.path: Route(transfers.result_resigned, ("customer",)),
     e.GROUP_TRANSFER.path: Route(groups.transfer, ("failed_chat_list",)),
     e.MESSAGE_ADD.path: Route(messages.add, ("fail_list",)),
     e.MESSAGE_LIST.path: Route(messages.listing, ("group_msg_list",)),

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import json
+
+from datetime import timedelta
+
 from privdom._facts import limits
 from privdom.sandbox.chance import digest
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
 from privdom.sandbox.paging import Cursors, page
-from privdom.sandbox.state import ContactWay
+from privdom.sandbox.record import ConclusionEntry
+from privdom.sandbox.state import ContactWay, TempChat
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["add", "get", "listing", "need_room", "open_to_scans", "staff_of", "update"]
+__all__ = [
+    "add",
+    "close_temp_chat",
+    "delete",
+    "end_temp_chat",
+    "get",
+    "listing",
+    "need_room",
+    "open_temp_chat",
+    "open_to_scans",
+    "staff_of",
+    "update",
+]
 
 _DAY = 86_400
 _SINGLE, _MINI_PROGRAM, _QR = 1, 1, 2
@@ -20,11 +37,11 @@ _WEEK = 7 * _DAY
 
 
 def staff_of(world: World, users: list[str], parties: list[int]) -> list[str]:
-    """Return the staff behind a code, departments expanded."""
+    """Return the staff behind a code, departments expanded; who has resigned is nobody's choice any more."""
     state = world.state
     wanted = {number for party in parties for number in state.subdepartments(party)}
     inside = [staff.userid for staff in state.staff.values() if wanted & set(staff.departments)]
-    return list(dict.fromkeys([*users, *inside]))
+    return [userid for userid in dict.fromkeys([*users, *inside]) if userid in state.staff]
 
 
 def open_to_scans(world: World, way: ContactWay) -> bool:
@@ -200,4 +217,47 @@ def update(world: World, call: Call) -> dict[str, object]:
         way.unionid = body.text("unionid") or way.unionid
     if "conclusions" in body:
         way.conclusions = _conclusions(body)
+    return {}
+
+
+def delete(world: World, call: Call) -> dict[str, object]:
+    """Answer del_contact_way."""
+    del world.state.ways[_find(world, call.body).config_id]
+    return {}
+
+
+def open_temp_chat(world: World, way: ContactWay, userid: str, external_userid: str) -> None:
+    """Begin the temporary chat of a customer who scanned a temporary code."""
+    chat = TempChat(userid, external_userid, world.timestamp + way.chat_expires_in, way.conclusions)
+    world.state.temp_chats[userid, external_userid] = chat
+    when = world.now + timedelta(seconds=way.chat_expires_in)
+    world.agenda.book(when, f"1:temp chat:{userid}:{external_userid}", lambda: end_temp_chat(world, chat))
+
+
+def end_temp_chat(world: World, chat: TempChat) -> None:
+    """End a temporary chat with its closing words; nothing says that the two part, so they stay connected."""
+    pair = (chat.userid, chat.external_userid)
+    if world.state.temp_chats.get(pair) is not chat:
+        return
+    del world.state.temp_chats[pair]
+    follow = world.state.follow(*pair)
+    if chat.conclusions is None or follow is None or follow.left_by_customer:
+        return
+    said = Fields(chat.conclusions)
+    text = said.child("text")
+    # Of several, WeCom sends the first of these.
+    shown = next((kind for kind in ("image", "link", "miniprogram") if kind in said), "")
+    attachment = json.dumps({shown: chat.conclusions[shown]}, ensure_ascii=False) if shown else ""
+    entry = ConclusionEntry(*pair, text.text("content") if text else "", attachment, world.now)
+    world.record.conclusions.append(entry)
+
+
+def close_temp_chat(world: World, call: Call) -> dict[str, object]:
+    """Answer close_temp_chat."""
+    userid, external_userid = call.body.text("userid", absent=41009), call.body.text("external_userid", absent=41035)
+    follow = world.need_follow(userid, external_userid)
+    chat = world.state.temp_chats.get((follow.userid, follow.external_userid))
+    if chat is None:
+        raise WeComError(world.rules.no_temp_chat_errcode)
+    end_temp_chat(world, chat)
     return {}

@@ -1,18 +1,18 @@
-"""Customers and their followers (92113, 92114, 92994, 92115)."""
+"""Customers and their followers (92113, 92114, 92994, 92115), and all who were served (99434)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from privdom._facts import limits
-from privdom.sandbox.chance import digest
+from privdom.sandbox.chance import digest, identifier
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.paging import Cursors, page
-from privdom.sandbox.state import Customer, Follow
+from privdom.sandbox.state import Customer, Follow, Served, ServedCursor
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["batch", "get", "of_staff", "remark"]
+__all__ = ["batch", "get", "of_staff", "remark", "served"]
 
 _USER_SHIFT = 40
 
@@ -132,3 +132,50 @@ def remark(world: World, call: Call) -> dict[str, object]:
     if "remark_mobiles" in body:
         follow.remark_mobiles = [mobile for mobile in mobiles if mobile]
     return {}
+
+
+def _still(world: World, one: Served) -> bool:
+    if one.userid:
+        return world.state.follow(one.userid, one.external_userid) is not None
+    group = world.state.groups[one.chat_id]
+    return not group.dismissed and one.external_userid in group.members
+
+
+def _served_row(world: World, one: Served, traversal: str) -> dict[str, object]:
+    customer = world.state.customers.get(one.external_userid)
+    is_customer = customer is not None and bool(customer.follows)
+    row: dict[str, object] = {
+        "is_customer": is_customer,
+        "tmp_openid": identifier("wo", world.seed, "tmp", traversal, one.external_userid),
+    }
+    if is_customer:
+        row["external_userid"] = one.external_userid
+    else:
+        row["name"] = f"***{customer.name[-1:]}" if customer else "***"
+    row["follow_userid"] = one.userid or world.state.groups[one.chat_id].owner
+    if one.chat_id:
+        row["chat_id"] = one.chat_id
+    return {**row, "add_time": one.at}
+
+
+def served(world: World, call: Call) -> dict[str, object]:
+    """Answer contact_list: each traversal has ids of its own, and each of its cursors lives 4 hours."""
+    state = world.state
+    limit = call.body.integer("limit", low=0, high=limits.SERVED_PAGE) or limits.SERVED_PAGE
+    cursor = call.body.text("cursor")
+    at = state.served_cursors.get(cursor)
+    if not cursor:
+        at = ServedCursor(world.new_id("traversal", world.timestamp), 0, world.timestamp)
+    if at is None or world.timestamp > at.issued + limits.SERVED_SECONDS:
+        raise WeComError(50100)
+    known = [
+        one
+        for one in state.served.values()
+        if one.number > at.position and (world.rules.served_after_parting or _still(world, one))
+    ]
+    found = known[:limit]
+    following = ""
+    if len(known) > limit:
+        following = digest(world.seed, "served", at.traversal, found[-1].number)
+        state.served_cursors[following] = ServedCursor(at.traversal, found[-1].number, world.timestamp)
+    return {"info_list": [_served_row(world, one, at.traversal) for one in found], "next_cursor": following}

@@ -17,6 +17,7 @@ from privdom.sandbox.world import Call, World
 __all__ = ["get", "listing", "seal_group", "transfer"]
 
 _STATUSES = 3
+_AT_WORK, _RESIGNED = 0, 1
 _STAFF = 1
 _BY_STAFF = 1
 
@@ -25,11 +26,18 @@ def seal_group(world: World, group: Group) -> tuple[str, str]:
     """Give the member list of *group* a new version; return the old and the new one."""
     old = group.version
     group.version = digest(world.seed, "members", group.chat_id, old, *group.members)
+    for member in group.members.values():
+        if member.type != _STAFF:
+            world.state.note_served(member.id, chat_id=group.chat_id, at=member.joined)
     return old, group.version
 
 
+def _status(world: World, group: Group) -> int:
+    return _AT_WORK if group.owner in world.state.staff else _RESIGNED
+
+
 def listing(world: World, call: Call) -> dict[str, object]:
-    """Answer groupchat/list; all owners here are at work, so only the statuses 0 and "all" find something."""
+    """Answer groupchat/list; status_filter 0 is for all groups."""
     body = call.body
     status = body.integer("status_filter", low=0, high=_STATUSES)
     limit = body.integer("limit", absent=40058, low=1, high=limits.GROUP_PAGE)
@@ -38,9 +46,9 @@ def listing(world: World, call: Call) -> dict[str, object]:
     owners = {world.need_staff(userid).userid for userid in userids}
     cursors = Cursors(world.seed, call.path, status, *sorted(owners))
     groups = (
-        (group.number, {"chat_id": group.chat_id, "status": 0})
+        (group.number, {"chat_id": group.chat_id, "status": _status(world, group)})
         for group in world.state.groups.values()
-        if not group.dismissed and status == 0 and (not owners or group.owner in owners)
+        if not group.dismissed and status in (0, _status(world, group)) and (not owners or group.owner in owners)
     )
     found, following = page(groups, limit, cursors, body.text("cursor"))
     return {"group_chat_list": found, "next_cursor": following}
@@ -62,7 +70,8 @@ def _member(world: World, member: GroupMember, *, named: bool) -> dict[str, obje
     if customer is not None and customer.unionid:
         row["unionid"] = customer.unionid
     if named:
-        staff = world.state.staff.get(member.id) if member.type == _STAFF else None
+        known = world.state.staff.get(member.id) or world.state.former.get(member.id)
+        staff = known if member.type == _STAFF else None
         row["name"] = staff.name if staff else customer.name if customer else ""
     return row
 
@@ -97,6 +106,8 @@ def _obstacle(world: World, chat_id: str, new_owner: str) -> int:
         return 90501
     if group.dismissed:
         return 49008
+    if _status(world, group) == _RESIGNED:
+        return 90502
     if group.owner == new_owner:
         return 90504
     if group.heir:

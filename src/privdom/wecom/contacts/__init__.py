@@ -1,4 +1,4 @@
-"""Customers and the staff who follow them: WeCom documentation 92113, 92114, 92994, 92115."""
+"""Customers and the staff who follow them: WeCom documentation 92113, 92114, 92994, 92115, 99434."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ from privdom.wecom.contacts.models import (
     GetContactRequest,
     ListContactsRequest,
     RemarkRequest,
+    ServedContact,
+    ServedContactsRequest,
+    ServedPage,
     SubscriberInfo,
     TagType,
     WechatChannels,
@@ -47,6 +50,9 @@ __all__ = [
     "GetContactRequest",
     "ListContactsRequest",
     "RemarkRequest",
+    "ServedContact",
+    "ServedContactsRequest",
+    "ServedPage",
     "SubscriberInfo",
     "TagType",
     "WechatChannels",

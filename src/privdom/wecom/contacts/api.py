@@ -21,6 +21,9 @@ from privdom.wecom.contacts.models import (
     GetContactRequest,
     ListContactsRequest,
     RemarkRequest,
+    ServedContact,
+    ServedContactsRequest,
+    ServedPage,
 )
 
 
@@ -191,6 +194,50 @@ class AsyncContacts:
         )
         await self._session.call(endpoints.REMARK, request, Done)
 
+    async def served(self, *, cursor: str = "", limit: int = limits.SERVED_PAGE) -> ServedPage:
+        """
+        Return a page of everybody whom the corp has served, customers or not (WeCom documentation 99434).
+
+        Only for a corp's own apps. A traversal that begins anew gives everybody
+        another ``tmp_openid``; a cursor lives 4 hours, so do not store it.
+
+        Args:
+            cursor: the ``next_cursor`` of the page before.
+            limit: 1 to 1,000.
+
+        Raises:
+            UsageError: A limit out of range.
+            Refused: The cursor is older than 4 hours (50100).
+        """
+        return await self._session.call(endpoints.CONTACT_SERVED, ServedContactsRequest(cursor, limit), ServedPage)
+
+    async def served_pages(
+        self, *, cursor: str = "", limit: int = limits.SERVED_PAGE
+    ) -> AsyncGenerator[ServedPage, None]:
+        """
+        Yield every page of `served`, from *cursor* on.
+
+        Raises:
+            CursorLoop: WeCom sent a cursor twice.
+        """
+        async with aclosing(follow_cursor(lambda at: self.served(cursor=at, limit=limit), cursor)) as pages:
+            async for page in pages:
+                yield page
+
+    async def each_served(self, *, cursor: str = "") -> AsyncGenerator[ServedContact, None]:
+        """
+        Yield everybody whom the corp has served, once for each staff and each group (WeCom documentation 99434).
+
+        One person has the same ``tmp_openid`` throughout, and another one the next time.
+
+        Raises:
+            CursorLoop: WeCom sent a cursor twice.
+        """
+        async with aclosing(self.served_pages(cursor=cursor)) as pages:
+            async for page in pages:
+                for contact in page.info_list:
+                    yield contact
+
     def __repr__(self) -> str:
         return f"<AsyncContacts of {self._session.corp_id}>"
 
@@ -206,3 +253,6 @@ class Contacts(Blocking[AsyncContacts]):
     batch_pages = blocking_iter(AsyncContacts.batch_pages)
     each = blocking_iter(AsyncContacts.each)
     remark = blocking(AsyncContacts.remark)
+    served = blocking(AsyncContacts.served)
+    served_pages = blocking_iter(AsyncContacts.served_pages)
+    each_served = blocking_iter(AsyncContacts.each_served)

@@ -33,6 +33,9 @@ __all__ = [
     "GetContactRequest",
     "ListContactsRequest",
     "RemarkRequest",
+    "ServedContact",
+    "ServedContactsRequest",
+    "ServedPage",
     "SubscriberInfo",
     "TagType",
     "WechatChannels",
@@ -237,6 +240,48 @@ class BatchPage(Model):
     next_cursor: str = ""
     fail_info: FailInfo | None = None
     extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class ServedContact(Model):
+    """Somebody whom the corp has served: once for each staff who added them, and for each group they came into."""
+
+    is_customer: bool = False
+    tmp_openid: str = ""
+    """Who it is, but only within one traversal, and for 4 hours."""
+    external_userid: str = ""
+    """Only of customers."""
+    name: str = personal(show=masked_name)
+    """Only of others; WeCom masks it itself."""
+    follow_userid: str = ""
+    """The staff who added them, or who owns the group."""
+    chat_id: str = ""
+    """The group, where it is a customer group."""
+    chat_name: str = ""
+    """The group, where it is none."""
+    add_time: datetime | None = None
+    """When they were first added, or first joined."""
+    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class ServedPage(Model):
+    """Up to 1,000 of those who were served; an empty ``next_cursor`` is the end, and each lives 4 hours."""
+
+    info_list: tuple[ServedContact, ...] = ()
+    next_cursor: str = ""
+    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class ServedContactsRequest(Model):
+    """Which page of those who were served to read, 1 to 1,000 a page."""
+
+    cursor: str = ""
+    limit: int = limits.SERVED_PAGE
+
+    def __attrs_post_init__(self) -> None:
+        _values.check_range(self.limit, "limit", 1, limits.SERVED_PAGE)
 
 
 @attrs.frozen(repr=False, weakref_slot=False)

@@ -20,6 +20,7 @@ from privdom.wecom.callbacks.events.acquisition import (
     AcquisitionMessageReceived,
     AcquisitionProfileOpened,
     AcquisitionQuotaExpiring,
+    AcquisitionStaffDeleted,
 )
 from privdom.wecom.callbacks.events.app import (
     AppActivityRestored,
@@ -110,6 +111,7 @@ __all__ = [
     "AcquisitionMessageReceived",
     "AcquisitionProfileOpened",
     "AcquisitionQuotaExpiring",
+    "AcquisitionStaffDeleted",
     "AppActivityRestored",
     "AppClosed",
     "AppEntered",

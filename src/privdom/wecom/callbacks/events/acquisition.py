@@ -22,6 +22,7 @@ __all__ = [
     "AcquisitionMessageReceived",
     "AcquisitionProfileOpened",
     "AcquisitionQuotaExpiring",
+    "AcquisitionStaffDeleted",
 ]
 
 
@@ -128,3 +129,19 @@ class AcquisitionMessageReceived(AcquisitionLinkEvent):
     user_id: str = field("UserID", default="")
     external_user_id: str = field("ExternalUserID", default="")
     chat_seq: int | None = field("ChatSeq", number, default=None)
+
+
+@attrs.frozen(kw_only=True)
+class AcquisitionStaffDeleted(AcquisitionLinkEvent):
+    """
+    A customer who came by the link has deleted the staff; a `StaffDeleted` says so too (del_follow_user).
+
+    Attributes:
+        user_id: the staff.
+        external_user_id: the customer.
+        state: the link's customer_channel that they came by.
+    """
+
+    user_id: str = field("UserID")
+    external_user_id: str = field("ExternalUserID")
+    state: str = field("State", default="")

@@ -71,6 +71,7 @@ EVENTS: Final = (
     _kind(acquisition.AcquisitionFriendRequested, _LINK, "friend_request", doc=97299),
     _kind(acquisition.AcquisitionChatStarted, _LINK, "customer_start_chat", doc=97299),
     _kind(acquisition.AcquisitionMessageReceived, _LINK, "message_from_customer", doc=97299),
+    _kind(acquisition.AcquisitionStaffDeleted, _LINK, "del_follow_user", doc=97299),
     _kind(directory.UserCreated, _DIRECTORY, "create_user", doc=90970),
     _kind(directory.UserUpdated, _DIRECTORY, "update_user", doc=90970),
     _kind(directory.UserDeleted, _DIRECTORY, "delete_user", doc=90970),
