@@ -198,7 +198,12 @@ class People:
             acts.relation(self._world, userid, external_userid).last_chat = self._world.timestamp
 
     def staff_sends(self, userid: str, text: str, external_userids: Sequence[str]) -> str:
-        """Have staff send a mass message of their own, at once; return its msgid."""
+        """
+        Have staff send a mass message of their own, at once; return its msgid.
+
+        It is empty where an intercept rule for these staff blocked the message. Either way the record tells what
+        was found, in ``interceptions``.
+        """
         with self._lock:
             return acts.staff_sends(self._world, acts.known(self._world, userid), text, external_userids)
 

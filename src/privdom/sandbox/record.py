@@ -15,6 +15,7 @@ __all__ = [
     "DeliveryEntry",
     "Entry",
     "GroupTransferEntry",
+    "InterceptEntry",
     "MessageEntry",
     "MomentEntry",
     "Record",
@@ -130,6 +131,19 @@ class MomentEntry:
 
 
 @attrs.frozen
+class InterceptEntry:
+    """A text in which an intercept rule found something; ``blocked`` where it was not sent."""
+
+    rule_id: str
+    staff: str
+    text: str
+    words: tuple[str, ...]
+    semantics: tuple[int, ...]
+    blocked: bool
+    at: datetime
+
+
+@attrs.frozen
 class CallbackEntry:
     """The end of a callback; ``xml`` is the message before encryption."""
 
@@ -152,6 +166,7 @@ Entry = (
     | GroupTransferEntry
     | ReminderEntry
     | MomentEntry
+    | InterceptEntry
     | CallbackEntry
 )
 E = TypeVar("E", bound=Entry)
@@ -170,6 +185,7 @@ class Record:
     group_transfers: list[GroupTransferEntry] = attrs.Factory(list[GroupTransferEntry])
     reminders: list[ReminderEntry] = attrs.Factory(list[ReminderEntry])
     moments: list[MomentEntry] = attrs.Factory(list[MomentEntry])
+    interceptions: list[InterceptEntry] = attrs.Factory(list[InterceptEntry])
     callbacks: list[CallbackEntry] = attrs.Factory(list[CallbackEntry])
 
     def as_json(self) -> dict[str, list[dict[str, object]]]:
@@ -187,6 +203,7 @@ class Record:
             "group_transfers": self.group_transfers,
             "reminders": self.reminders,
             "moments": self.moments,
+            "interceptions": self.interceptions,
             "callbacks": self.callbacks,
         }
 
@@ -207,6 +224,7 @@ class Record:
             read("group_transfers", GroupTransferEntry),
             read("reminders", ReminderEntry),
             read("moments", MomentEntry),
+            read("interceptions", InterceptEntry),
             read("callbacks", CallbackEntry),
         )
 

@@ -313,7 +313,7 @@ class RemoteSandbox:
         self._line.ask("customer_writes", external_userid=external_userid, userid=userid)
 
     def staff_sends(self, userid: str, text: str, external_userids: Sequence[str]) -> str:
-        """Have staff send a mass message of their own; return its msgid."""
+        """Have staff send a mass message of their own; return its msgid, empty where an intercept rule blocked it."""
         return str(self._line.ask("staff_sends", userid=userid, text=text, external_userids=list(external_userids)))
 
     def staff_confirms(self, msgid: str, userid: str) -> None:

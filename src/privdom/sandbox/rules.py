@@ -54,6 +54,10 @@ class Rules:
     edit_foreign_tags: bool = False
     """Whether the app may edit and delete tags that an admin made (92117 says no)."""
 
+    # Strategies (94883, 94890).
+    delete_parent_strategies: bool = False
+    """Whether a strategy with others under it can be deleted, which takes them along; documented nowhere."""
+
     # On-the-job transfers (92125).
     refusal_rate: float = attrs.field(default=0.0, validator=_share)
     """Share of customers who refuse a takeover; who does depends on the customer and the takeover staff."""
@@ -75,6 +79,10 @@ class Rules:
     """How long WeCom takes to make a moment."""
     moment_list_lag: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
     """How late a new moment shows up in the list; whether those that nobody has published do is documented nowhere."""
+
+    # Product albums (95096).
+    products_per_corp: int | None = None
+    """How many products a corp can have (41202); no number is published. None: as many as it likes."""
 
     # Mass messages (92135, 93338).
     dispatch_time: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
