@@ -13,7 +13,14 @@ from typing import Final
 
 import attrs
 
-from privdom._facts.endpoints import MARK_TAG, MOMENT_ADD
+from privdom._facts.endpoints import (
+    MARK_TAG,
+    MOMENT_ADD,
+    MOMENT_STRATEGY_CREATE,
+    MOMENT_STRATEGY_EDIT,
+    STRATEGY_CREATE,
+    STRATEGY_EDIT,
+)
 from privdom.sandbox.chance import digest
 from privdom.sandbox.clock import VirtualClock
 from privdom.sandbox.errors import WeComError
@@ -108,14 +115,24 @@ class Quotas:
 
 @attrs.define
 class Gate:
-    """What is in flight: mark_tag bears few at once (45033) and one per relation (45035)."""
+    """
+    What is in flight: mark_tag bears few at once (45033) and one per relation (45035).
+
+    Strategies are made and edited one at a time (94883, 94890); what two at once get is documented nowhere, so it is
+    45035 as well.
+    """
 
     _lock: threading.Lock = attrs.Factory(threading.Lock)
     _relations: set[tuple[str, str]] = attrs.Factory(set[tuple[str, str]])
+    _serial: set[str] = attrs.Factory(set[str])
 
     @contextmanager
     def passing(self, path: str, relation: tuple[str, str], rules: Rules) -> Generator[WeComError | None, None, None]:
         """Keep a call in flight; yields the error it is refused with, if any."""
+        if path in _ONE_BY_ONE:
+            with self._one_by_one(path) as error:
+                yield error
+            return
         if path != _GUARDED:
             yield None
             return
@@ -134,5 +151,20 @@ class Gate:
                 with self._lock:
                     self._relations.discard(relation)
 
+    @contextmanager
+    def _one_by_one(self, path: str) -> Generator[WeComError | None, None, None]:
+        with self._lock:
+            free = path not in self._serial
+            self._serial.add(path)
+        try:
+            yield None if free else WeComError(45035)
+        finally:
+            if free:
+                with self._lock:
+                    self._serial.discard(path)
+
 
 _GUARDED: Final = MARK_TAG.path
+_ONE_BY_ONE: Final = tuple(
+    e.path for e in (STRATEGY_CREATE, STRATEGY_EDIT, MOMENT_STRATEGY_CREATE, MOMENT_STRATEGY_EDIT)
+)
