@@ -176,3 +176,12 @@ def test_what_can_succeed_is_sent_as_it_is() -> None:
     assert {"rule_id": "r", "extra_rule": {"semantics_list": []}} == unstructure(
         UpdateInterceptRuleRequest("r", extra_rule=ExtraRule([]))
     )
+
+
+def test_the_chapter_says_whose_it_is(corp: Corp) -> None:
+    """And no secret."""
+
+    async def scenario(wecom: AsyncWeCom) -> str:
+        return repr(wecom.intercept_rules)
+
+    assert f"<AsyncInterceptRules of {corp.box.corp_id}>" == corp(scenario)

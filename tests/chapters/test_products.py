@@ -128,3 +128,12 @@ def test_what_can_succeed_is_sent_as_it_is() -> None:
 
     assert {"description": "d", "price": 0, "attachments": [picture]} == unstructure(_new(price=0))
     assert {"product_id": "p", "attachments": [picture]} == unstructure(UpdateProductRequest("p", attachments=["m"]))
+
+
+def test_the_chapter_says_whose_it_is(corp: Corp) -> None:
+    """And no secret."""
+
+    async def scenario(wecom: AsyncWeCom) -> str:
+        return repr(wecom.products)
+
+    assert f"<AsyncProducts of {corp.box.corp_id}>" == corp(scenario)

@@ -284,3 +284,13 @@ def test_a_strategy_without_rights_is_understood() -> None:
     """What WeCom does not tell is None."""
     assert CustomerStrategy(1).privilege == CustomerPrivilege()
     assert CustomerStrategy(1).privilege.share_customer is None
+
+
+def test_a_chapter_says_whose_it_is(corp: Corp, kind: Kind) -> None:
+    """And no secret."""
+
+    async def scenario(wecom: AsyncWeCom) -> str:
+        return repr(getattr(wecom, kind.chapter))
+
+    name = "".join(part.title() for part in kind.chapter.split("_"))
+    assert f"<Async{name} of {corp.box.corp_id}>" == corp(scenario)

@@ -124,3 +124,12 @@ def test_what_can_succeed_is_sent_as_it_is() -> None:
     )
     assert {"id": "st1", "order": 0} == unstructure(EditStrategyTagRequest("st1", order=0))
     assert {} == unstructure(ListStrategyTagsRequest())
+
+
+def test_the_chapter_says_whose_it_is(corp: Corp) -> None:
+    """And no secret."""
+
+    async def scenario(wecom: AsyncWeCom) -> str:
+        return repr(wecom.strategy_tags)
+
+    assert f"<AsyncStrategyTags of {corp.box.corp_id}>" == corp(scenario)
