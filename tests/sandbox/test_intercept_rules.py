@@ -219,3 +219,23 @@ def test_deleted(api: Api) -> None:
     assert [(first, True), (second, False), (second, False)] == [
         (entry.rule_id, entry.blocked) for entry in api.box.record.interceptions
     ]
+
+
+def test_the_rule_of_an_admin(api: Api) -> None:
+    """It works like any other; the app reads it and may not change it."""
+    rule_id = api.box.admin_adds_intercept_rule("红线", ["返现"], departments=[1], blocks=False)
+    codes = [
+        api.post("update_intercept_rule", rule_id=rule_id, rule_name="x")["errcode"],
+        api.post("del_intercept_rule", rule_id=rule_id)["errcode"],
+        api.post("add_intercept_rule", **_body(rule_name="红线"))["errcode"],
+    ]
+    customer = api.box.add_customer(staff=["ben"])
+
+    assert [60011, 60011, 41077] == codes
+    assert ["红线"] == [rule["rule_name"] for rule in api.get("get_intercept_rule_list")["rule_list"]]
+    assert 2 == api.post("get_intercept_rule", rule_id=rule_id)["rule"]["intercept_type"]
+    assert api.box.staff_sends("ben", "满百返现", [customer])
+    assert [(rule_id, ("返现",), False)] == [(e.rule_id, e.words, e.blocked) for e in api.box.record.interceptions]
+    with pytest.raises(ValueError, match="name"):
+        api.box.admin_adds_intercept_rule("红线", ["x"], users=["anna"])
+    assert 0 == api.box.pending_callbacks

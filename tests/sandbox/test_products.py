@@ -104,3 +104,23 @@ def test_a_full_album(corp: Callable[..., Api]) -> None:
     api.post("delete_product_album", product_id=product_id)
 
     assert [41202, 0] == [full, api.post("add_product_album", **_body())["errcode"]]
+
+
+def test_the_product_of_an_admin(api: Api) -> None:
+    """The app reads it and may not change it; what refuses it is for the rules to say."""
+    product_id = api.box.admin_adds_product("春茶", 1, product_sn="A")
+    mine = _add(api)
+    codes = [
+        api.post("update_product_album", product_id=product_id, price=2)["errcode"],
+        api.post("delete_product_album", product_id=product_id)["errcode"],
+    ]
+    api.box.change_rules(foreign_errcode=48002)
+    codes.append(api.post("delete_product_album", product_id=product_id)["errcode"])
+
+    assert [60011, 60011, 48002] == codes
+    assert 1 == api.post("get_product_album", product_id=product_id)["product"]["price"]
+    listed = [product["product_id"] for product in api.post("get_product_album_list")["product_list"]]
+    assert [product_id, mine] == listed
+    with pytest.raises(ValueError, match="price"):
+        api.box.admin_adds_product("春茶", -1)
+    assert 0 == api.box.pending_callbacks

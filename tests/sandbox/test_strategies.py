@@ -8,10 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from privdom._facts import limits
 from privdom.sandbox import Sandbox
 from privdom.sandbox.router import Request
-from tests.sandbox.conftest import Api, sign_in, staffed
+from tests.sandbox.conftest import STAFF, Api, sign_in, staffed
 
 
 ANNA = {"type": 1, "userid": "anna"}
@@ -52,7 +55,7 @@ def test_life(api: Api, tree: str) -> None:
     change = {"strategy_name": "华南", "admin_list": ["ben"], "range_add": [BEN, party(shop)], "range_del": [ANNA]}
     assert api.post(f"{tree}/edit", strategy_id=strategy_id, **change)["errcode"] == 0
     after = api.post(f"{tree}/get", strategy_id=strategy_id)["strategy"]
-    ((_, kept),) = api.box.state()["customer_strategies" if "customer" in tree else "moment_strategies"].items()  # type: ignore[attr-defined]
+    kept = api.box.state()["customer_strategies" if "customer" in tree else "moment_strategies"]
     nodes = nodes_of(api, tree, strategy_id)
     gone = [api.post(f"{tree}/{verb}", strategy_id=strategy_id)["errcode"] for verb in ("del", "del", "get")]
 
@@ -63,7 +66,15 @@ def test_life(api: Api, tree: str) -> None:
         after["create_time"],
     )
     assert [BEN, party(shop)] == nodes
-    assert {"name": "华南", "parent_id": 0, "admins": ["ben"], "users": ["ben"], "departments": [shop]} == kept
+    assert {
+        str(strategy_id): {
+            "name": "华南",
+            "parent_id": 0,
+            "admins": ["ben"],
+            "users": ["ben"],
+            "departments": [shop],
+        }
+    } == kept
     assert [0, 40058, 40058] == gone
     assert strategy_id + 1 == create(api, tree)
 
@@ -275,3 +286,52 @@ def test_one_at_a_time(tree: str, verb: str) -> None:
         assert b'"errcode":40063' in free.body
     with arriving(tree) as after:
         assert b'"errcode":40063' in after.body
+
+
+_NODES = st.lists(
+    st.one_of(st.sampled_from(STAFF).map(lambda userid: {"type": 1, "userid": userid}), st.integers(1, 4).map(party)),
+    max_size=3,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("create"), st.integers(0, 4), _NODES, _NODES),
+            st.tuples(st.just("edit"), st.integers(1, 5), _NODES, _NODES),
+        ),
+        max_size=12,
+    )
+)
+def test_a_range_always_lies_within_that_of_its_parent(steps: list[tuple[str, int, list[Any], list[Any]]]) -> None:
+    """However strategies are made and edited, nobody is covered whom the strategy above does not cover."""
+    box = Sandbox(1)
+    # 1 holds 2, which holds 3; 4 stands beside 2.
+    for number, parent in ((2, 1), (3, 2), (4, 1)):
+        box.add_department(f"d{number}", parent=parent, department_id=number)
+    for userid, department in zip(STAFF, (2, 3, 4), strict=True):
+        box.add_staff(userid, department=department)
+    with httpx.Client(transport=box.transport, base_url="https://wecom") as client:
+        api = sign_in(box, client)
+        for verb, number, added, removed in steps:
+            if verb == "create":
+                api.post("customer_strategy/create", **body(*added, parent_id=number))
+            else:
+                api.post("customer_strategy/edit", strategy_id=number, range_add=added, range_del=removed)
+
+    strategies: Any = box.state()["customer_strategies"]
+    for strategy in strategies.values():
+        parent = strategies.get(str(strategy["parent_id"]))
+        if parent is not None:
+            assert _covered(strategy) <= _covered(parent)
+
+
+def _covered(strategy: dict[str, Any]) -> set[object]:
+    inside: dict[int, set[object]] = {
+        1: {1, 2, 3, 4, *STAFF},
+        2: {2, 3, "anna", "ben"},
+        3: {3, "ben"},
+        4: {4, "chen"},
+    }
+    return set(strategy["users"]).union(*(inside[number] for number in strategy["departments"]))

@@ -9,7 +9,9 @@ import attrs
 
 from privdom.sandbox import sending
 from privdom.sandbox.chance import digest, pick
-from privdom.sandbox.handlers import codes, intercept_rules, tags
+from privdom.sandbox.errors import WeComError
+from privdom.sandbox.fields import Fields
+from privdom.sandbox.handlers import codes, intercept_rules, products, tags
 from privdom.sandbox.handlers.groups import seal_group
 from privdom.sandbox.record import TagEntry
 from privdom.sandbox.state import ContactWay, Follow, Group, GroupMember, Tag, WelcomeTicket
@@ -183,6 +185,38 @@ def tag_of(world: World, tag_id: str) -> Tag:
         msg = f"there is no tag {tag_id!r}"
         raise ValueError(msg)
     return tag
+
+
+def add_product(world: World, description: str, price: int, pictures: Sequence[str], product_sn: str) -> str:
+    """Have an admin add a product; return its id."""
+    attachments = [{"type": "image", "image": {"media_id": media_id}} for media_id in pictures]
+    body = {"description": description, "price": price, "product_sn": product_sn, "attachments": attachments}
+    try:
+        return products.create(world, Fields(body), by_app=False).id
+    except WeComError as e:
+        raise ValueError(e.text) from e
+
+
+def add_intercept_rule(
+    world: World,
+    rule_name: str,
+    words: Sequence[str],
+    users: Sequence[str],
+    departments: Sequence[int],
+    *,
+    blocks: bool,
+) -> str:
+    """Have an admin make an intercept rule; return its id."""
+    body = {
+        "rule_name": rule_name,
+        "word_list": list(words),
+        "intercept_type": 1 if blocks else 2,
+        "applicable_range": {"user_list": list(users), "department_list": list(departments)},
+    }
+    try:
+        return intercept_rules.create(world, Fields(body), by_app=False).id
+    except WeComError as e:
+        raise ValueError(e.text) from e
 
 
 def change_members(world: World, group: Group, ids: Sequence[str], *, joined: bool, scene: int) -> None:

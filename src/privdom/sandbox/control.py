@@ -29,6 +29,8 @@ _METHODS: Final = (
     "add_department",
     "add_group",
     "add_staff",
+    "admin_adds_intercept_rule",
+    "admin_adds_product",
     "admin_adds_tags",
     "admin_deletes_tag",
     "admin_edits_tag",

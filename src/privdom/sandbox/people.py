@@ -231,6 +231,28 @@ class People:
             tags.delete_tag(self._world, acts.tag_of(self._world, tag_id))
             acts.tag_event(self._world, "delete", tag_id, "tag")
 
+    # No event tells of these.
+
+    def admin_adds_product(
+        self, description: str, price: int, *, pictures: Sequence[str] = ("media",), product_sn: str = ""
+    ) -> str:
+        """Have an admin add a product, which the app can read and not change; return the product_id."""
+        with self._lock:
+            return acts.add_product(self._world, description, price, pictures, product_sn)
+
+    def admin_adds_intercept_rule(
+        self,
+        rule_name: str,
+        words: Sequence[str],
+        *,
+        users: Sequence[str] = (),
+        departments: Sequence[int] = (),
+        blocks: bool = True,
+    ) -> str:
+        """Have an admin make an intercept rule, which the app can read and not change; return the rule_id."""
+        with self._lock:
+            return acts.add_intercept_rule(self._world, rule_name, words, users, departments, blocks=blocks)
+
     # Groups.
 
     def add_group(

@@ -332,6 +332,41 @@ class RemoteSandbox:
         """Have an admin delete a tag."""
         self._line.ask("admin_deletes_tag", tag_id=tag_id)
 
+    def admin_adds_product(
+        self, description: str, price: int, *, pictures: Sequence[str] = ("media",), product_sn: str = ""
+    ) -> str:
+        """Have an admin add a product; return the product_id."""
+        return str(
+            self._line.ask(
+                "admin_adds_product",
+                description=description,
+                price=price,
+                pictures=list(pictures),
+                product_sn=product_sn,
+            )
+        )
+
+    def admin_adds_intercept_rule(
+        self,
+        rule_name: str,
+        words: Sequence[str],
+        *,
+        users: Sequence[str] = (),
+        departments: Sequence[int] = (),
+        blocks: bool = True,
+    ) -> str:
+        """Have an admin make an intercept rule; return the rule_id."""
+        return str(
+            self._line.ask(
+                "admin_adds_intercept_rule",
+                rule_name=rule_name,
+                words=list(words),
+                users=list(users),
+                departments=list(departments),
+                blocks=blocks,
+            )
+        )
+
     def add_group(
         self,
         chat_id: str | None = None,

@@ -80,7 +80,9 @@ class Rules:
     moment_list_lag: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
     """How late a new moment shows up in the list; whether those that nobody has published do is documented nowhere."""
 
-    # Product albums (95096).
+    # Product albums and intercept rules (95096, 95097).
+    foreign_errcode: int = 60011
+    """What changing a product or a rule that an admin made is answered with; that it is refused is all that is told."""
     products_per_corp: int | None = None
     """How many products a corp can have (41202); no number is published. None: as many as it likes."""
 

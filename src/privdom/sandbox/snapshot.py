@@ -108,8 +108,8 @@ def of(world: World) -> dict[str, object]:
             {"jobid": m.jobid, "moment_id": m.moment_id, "text": m.text, "senders": m.senders, "errcode": m.errcode}
             for m in state.moments.values()
         ],
-        "customer_strategies": {s.id: _strategy(s) for s in state.customer_strategies.values() if not s.deleted},
-        "moment_strategies": {s.id: _strategy(s) for s in state.moment_strategies.values() if not s.deleted},
+        "customer_strategies": {str(s.id): _strategy(s) for s in state.customer_strategies.values() if not s.deleted},
+        "moment_strategies": {str(s.id): _strategy(s) for s in state.moment_strategies.values() if not s.deleted},
         "products": {
             p.id: {"description": p.description, "price": p.price, "product_sn": p.sn, "pictures": list(p.pictures)}
             for p in state.products.values()

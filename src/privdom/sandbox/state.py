@@ -276,6 +276,7 @@ class Product:
     price: int
     sn: str
     pictures: list[str]
+    by_app: bool
     deleted: bool = False
 
 
@@ -291,6 +292,7 @@ class InterceptRule:
     type: int
     users: list[str]
     departments: list[int]
+    by_app: bool
     deleted: bool = False
 
 

@@ -304,8 +304,8 @@ class AsyncTags:
         """
         Put tags on a staff's customer, and take tags off (WeCom documentation 92118).
 
-        Tags stand on the pair of staff and customer, at most 3,000 of them. WeCom
-        sends no event for it.
+        Tags stand on the pair of staff and customer, at most 3,000 of them. Strategy
+        tags are for staff in the strategy's range only. WeCom sends no event for it.
 
         Raises:
             UsageError: Nothing to mark, a tag in both lists, an id of another kind.

@@ -16,7 +16,7 @@ from privdom.sandbox.state import InterceptRule
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["add", "blocks", "delete", "get", "listing", "update"]
+__all__ = ["add", "blocks", "create", "delete", "get", "listing", "update"]
 
 _BLOCK, _WARN = 1, 2
 _SEMANTICS: Final = 3
@@ -74,9 +74,9 @@ def _range(world: World, chosen: Fields) -> tuple[list[str], list[int]]:
     return users, list(dict.fromkeys(departments))
 
 
-def add(world: World, call: Call) -> dict[str, object]:
-    """Answer add_intercept_rule."""
-    body, state = call.body, world.state
+def create(world: World, body: Fields, *, by_app: bool) -> InterceptRule:
+    """Make a rule of what stands in *body*."""
+    state = world.state
     name = _name(world, body.text("rule_name", absent=40063))
     words = _words(body.texts("word_list"))
     if not words:
@@ -89,9 +89,14 @@ def add(world: World, call: Call) -> dict[str, object]:
     if sum(not rule.deleted for rule in state.intercept_rules.values()) >= limits.INTERCEPT_RULES:
         raise WeComError(41069)
     rule_id = digest(world.seed, world.new_id("intercept rule", name))
-    rule = InterceptRule(rule_id, name, world.timestamp, words, semantics, kind, users, departments)
+    rule = InterceptRule(rule_id, name, world.timestamp, words, semantics, kind, users, departments, by_app)
     state.intercept_rules[rule.id] = rule
-    return {"rule_id": rule.id}
+    return rule
+
+
+def add(world: World, call: Call) -> dict[str, object]:
+    """Answer add_intercept_rule."""
+    return {"rule_id": create(world, call.body, by_app=True).id}
 
 
 def listing(world: World, call: Call) -> dict[str, object]:
@@ -107,6 +112,13 @@ def _find(world: World, body: Fields) -> InterceptRule:
         raise WeComError(41070)
     if rule.deleted:
         raise WeComError(41071)
+    return rule
+
+
+def _mine(world: World, body: Fields) -> InterceptRule:
+    rule = _find(world, body)
+    if not rule.by_app:
+        raise WeComError(world.rules.foreign_errcode)
     return rule
 
 
@@ -128,7 +140,7 @@ def get(world: World, call: Call) -> dict[str, object]:
 def update(world: World, call: Call) -> dict[str, object]:
     """Answer update_intercept_rule: what is left out stays, as do the words where the list is empty."""
     body = call.body
-    rule = _find(world, body)
+    rule = _mine(world, body)
     name = _name(world, body.text("rule_name"), but=rule.id) or rule.name
     words = _words(body.texts("word_list")) or rule.words
     extra = body.child("extra_rule") or Fields({})
@@ -150,5 +162,5 @@ def update(world: World, call: Call) -> dict[str, object]:
 
 def delete(world: World, call: Call) -> dict[str, object]:
     """Answer del_intercept_rule."""
-    _find(world, call.body).deleted = True
+    _mine(world, call.body).deleted = True
     return {}

@@ -11,7 +11,7 @@ from privdom.sandbox.state import Product
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["add", "delete", "get", "listing", "update"]
+__all__ = ["add", "create", "delete", "get", "listing", "update"]
 
 
 def _description(body: Fields) -> str:
@@ -51,17 +51,22 @@ def _pictures(body: Fields) -> list[str]:
     return found
 
 
-def add(world: World, call: Call) -> dict[str, object]:
-    """Answer add_product_album."""
-    body, state = call.body, world.state
+def create(world: World, body: Fields, *, by_app: bool) -> Product:
+    """Make a product of what stands in *body*."""
+    state = world.state
     description, price, sn, pictures = _description(body), _price(body), _sn(body), _pictures(body)
     most = world.rules.products_per_corp
     if most is not None and sum(not product.deleted for product in state.products.values()) >= most:
         raise WeComError(41202)
     product_id = digest(world.seed, world.new_id("product", description, sn))
-    product = Product(state.number(), product_id, world.timestamp, description, price, sn, pictures)
+    product = Product(state.number(), product_id, world.timestamp, description, price, sn, pictures, by_app)
     state.products[product.id] = product
-    return {"product_id": product.id}
+    return product
+
+
+def add(world: World, call: Call) -> dict[str, object]:
+    """Answer add_product_album."""
+    return {"product_id": create(world, call.body, by_app=True).id}
 
 
 def _find(world: World, body: Fields) -> Product:
@@ -70,6 +75,13 @@ def _find(world: World, body: Fields) -> Product:
         raise WeComError(41075)
     if product.deleted:
         raise WeComError(41074)
+    return product
+
+
+def _mine(world: World, body: Fields) -> Product:
+    product = _find(world, body)
+    if not product.by_app:
+        raise WeComError(world.rules.foreign_errcode)
     return product
 
 
@@ -101,7 +113,7 @@ def listing(world: World, call: Call) -> dict[str, object]:
 def update(world: World, call: Call) -> dict[str, object]:
     """Answer update_product_album: what is left out stays."""
     body = call.body
-    product = _find(world, body)
+    product = _mine(world, body)
     description = _description(body) if "description" in body else product.description
     price = _price(body) if "price" in body else product.price
     sn = _sn(body) if "product_sn" in body else product.sn
@@ -112,5 +124,5 @@ def update(world: World, call: Call) -> dict[str, object]:
 
 def delete(world: World, call: Call) -> dict[str, object]:
     """Answer delete_product_album."""
-    _find(world, call.body).deleted = True
+    _mine(world, call.body).deleted = True
     return {}
