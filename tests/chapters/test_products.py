@@ -128,6 +128,7 @@ def test_what_can_succeed_is_sent_as_it_is() -> None:
 
     assert {"description": "d", "price": 0, "attachments": [picture]} == unstructure(_new(price=0))
     assert {"product_id": "p", "attachments": [picture]} == unstructure(UpdateProductRequest("p", attachments=["m"]))
+    assert {"product_id": "p", "price": 0} == unstructure(UpdateProductRequest("p", price=0))
 
 
 def test_the_chapter_says_whose_it_is(corp: Corp) -> None:

@@ -120,6 +120,7 @@ def test_delete(api: Api) -> None:
     worn = [tag["tag_id"] for tag in api.get("get", external_userid=customer)["follow_user"][0]["tags"]]
     left = _groups(api)
     codes = [
+        api.post("get_strategy_tag_list", tag_id=[x])["errcode"],
         api.post("del_strategy_tag", tag_id=[y], group_id=[groups["B"]])["errcode"],
         api.post("get_strategy_tag_list", tag_id=[x])["errcode"],
         api.post("get_strategy_tag_list", group_id=[groups["A"]])["errcode"],
@@ -129,7 +130,7 @@ def test_delete(api: Api) -> None:
 
     assert [y] == worn
     assert [("A", ["y"]), ("B", ["z"])] == left
-    assert [0, 40068, 40068, 40068, 40063] == codes
+    assert [40068, 0, 40068, 40068, 40068, 40063] == codes
     assert [] == _groups(api)
 
 
