@@ -57,10 +57,22 @@ CONTACT_GET = Endpoint("GET", _CONTACT + "get", 92114, Effect.READ, "contacts.ge
 CONTACT_BATCH = Endpoint("POST", _CONTACT + "batch/get_by_user", 92994, Effect.READ, "contacts.batch")
 REMARK = Endpoint("POST", _CONTACT + "remark", 92115, Effect.IDEMPOTENT, "contacts.remark")
 CONTACT_SERVED = Endpoint("POST", _CONTACT + "contact_list", 99434, Effect.READ, "contacts.served")
+STRATEGY_LIST = Endpoint("POST", _CONTACT + "customer_strategy/list", 94883, Effect.READ, "strategies.list")
+STRATEGY_GET = Endpoint("POST", _CONTACT + "customer_strategy/get", 94883, Effect.READ, "strategies.get")
+STRATEGY_RANGE = Endpoint("POST", _CONTACT + "customer_strategy/get_range", 94883, Effect.READ, "strategies.range")
+STRATEGY_CREATE = Endpoint(
+    "POST", _CONTACT + "customer_strategy/create", 94883, Effect.RECONCILABLE, "strategies.create"
+)
+STRATEGY_EDIT = Endpoint("POST", _CONTACT + "customer_strategy/edit", 94883, Effect.IDEMPOTENT, "strategies.edit")
+STRATEGY_DELETE = Endpoint("POST", _CONTACT + "customer_strategy/del", 94883, Effect.IDEMPOTENT, "strategies.delete")
 TAG_LIST = Endpoint("POST", _CONTACT + "get_corp_tag_list", 92117, Effect.READ, "tags.list")
 TAG_ADD = Endpoint("POST", _CONTACT + "add_corp_tag", 92117, Effect.RECONCILABLE, "tags.add")
 TAG_EDIT = Endpoint("POST", _CONTACT + "edit_corp_tag", 92117, Effect.IDEMPOTENT, "tags.edit")
 TAG_DELETE = Endpoint("POST", _CONTACT + "del_corp_tag", 92117, Effect.IDEMPOTENT, "tags.delete")
+STRATEGY_TAG_LIST = Endpoint("POST", _CONTACT + "get_strategy_tag_list", 94882, Effect.READ, "strategy_tags.list")
+STRATEGY_TAG_ADD = Endpoint("POST", _CONTACT + "add_strategy_tag", 94882, Effect.RECONCILABLE, "strategy_tags.add")
+STRATEGY_TAG_EDIT = Endpoint("POST", _CONTACT + "edit_strategy_tag", 94882, Effect.IDEMPOTENT, "strategy_tags.edit")
+STRATEGY_TAG_DELETE = Endpoint("POST", _CONTACT + "del_strategy_tag", 94882, Effect.IDEMPOTENT, "strategy_tags.delete")
 MARK_TAG = Endpoint("POST", _CONTACT + "mark_tag", 92118, Effect.IDEMPOTENT, "tags.mark")
 GROUP_LIST = Endpoint("POST", _CONTACT + "groupchat/list", 92120, Effect.READ, "groups.list")
 GROUP_GET = Endpoint("POST", _CONTACT + "groupchat/get", 92122, Effect.READ, "groups.get")
@@ -103,6 +115,32 @@ WELCOME = Endpoint("POST", _CONTACT + "send_welcome_msg", 92137, Effect.GUARDED,
 MOMENT_ADD = Endpoint("POST", _CONTACT + "add_moment_task", 95094, Effect.RECONCILABLE, "moments.add")
 MOMENT_RESULT = Endpoint("GET", _CONTACT + "get_moment_task_result", 95094, Effect.READ, "moments.result")
 MOMENT_LIST = Endpoint("POST", _CONTACT + "get_moment_list", 93333, Effect.READ, "moments.list")
+MOMENT_STRATEGY_LIST = Endpoint("POST", _CONTACT + "moment_strategy/list", 94890, Effect.READ, "moment_strategies.list")
+MOMENT_STRATEGY_GET = Endpoint("POST", _CONTACT + "moment_strategy/get", 94890, Effect.READ, "moment_strategies.get")
+MOMENT_STRATEGY_RANGE = Endpoint(
+    "POST", _CONTACT + "moment_strategy/get_range", 94890, Effect.READ, "moment_strategies.range"
+)
+MOMENT_STRATEGY_CREATE = Endpoint(
+    "POST", _CONTACT + "moment_strategy/create", 94890, Effect.RECONCILABLE, "moment_strategies.create"
+)
+MOMENT_STRATEGY_EDIT = Endpoint(
+    "POST", _CONTACT + "moment_strategy/edit", 94890, Effect.IDEMPOTENT, "moment_strategies.edit"
+)
+MOMENT_STRATEGY_DELETE = Endpoint(
+    "POST", _CONTACT + "moment_strategy/del", 94890, Effect.IDEMPOTENT, "moment_strategies.delete"
+)
+PRODUCT_ADD = Endpoint("POST", _CONTACT + "add_product_album", 95096, Effect.RECONCILABLE, "products.add")
+PRODUCT_GET = Endpoint("POST", _CONTACT + "get_product_album", 95096, Effect.READ, "products.get")
+PRODUCT_LIST = Endpoint("POST", _CONTACT + "get_product_album_list", 95096, Effect.READ, "products.list")
+PRODUCT_UPDATE = Endpoint("POST", _CONTACT + "update_product_album", 95096, Effect.IDEMPOTENT, "products.update")
+PRODUCT_DELETE = Endpoint("POST", _CONTACT + "delete_product_album", 95096, Effect.IDEMPOTENT, "products.delete")
+INTERCEPT_ADD = Endpoint("POST", _CONTACT + "add_intercept_rule", 95097, Effect.RECONCILABLE, "intercept_rules.add")
+INTERCEPT_LIST = Endpoint("GET", _CONTACT + "get_intercept_rule_list", 95097, Effect.READ, "intercept_rules.list")
+INTERCEPT_GET = Endpoint("POST", _CONTACT + "get_intercept_rule", 95097, Effect.READ, "intercept_rules.get")
+INTERCEPT_UPDATE = Endpoint(
+    "POST", _CONTACT + "update_intercept_rule", 95097, Effect.IDEMPOTENT, "intercept_rules.update"
+)
+INTERCEPT_DELETE = Endpoint("POST", _CONTACT + "del_intercept_rule", 95097, Effect.IDEMPOTENT, "intercept_rules.delete")
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     GETTOKEN,
@@ -114,10 +152,20 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     CONTACT_BATCH,
     REMARK,
     CONTACT_SERVED,
+    STRATEGY_LIST,
+    STRATEGY_GET,
+    STRATEGY_RANGE,
+    STRATEGY_CREATE,
+    STRATEGY_EDIT,
+    STRATEGY_DELETE,
     TAG_LIST,
     TAG_ADD,
     TAG_EDIT,
     TAG_DELETE,
+    STRATEGY_TAG_LIST,
+    STRATEGY_TAG_ADD,
+    STRATEGY_TAG_EDIT,
+    STRATEGY_TAG_DELETE,
     MARK_TAG,
     GROUP_LIST,
     GROUP_GET,
@@ -156,5 +204,21 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     MOMENT_ADD,
     MOMENT_RESULT,
     MOMENT_LIST,
+    MOMENT_STRATEGY_LIST,
+    MOMENT_STRATEGY_GET,
+    MOMENT_STRATEGY_RANGE,
+    MOMENT_STRATEGY_CREATE,
+    MOMENT_STRATEGY_EDIT,
+    MOMENT_STRATEGY_DELETE,
+    PRODUCT_ADD,
+    PRODUCT_GET,
+    PRODUCT_LIST,
+    PRODUCT_UPDATE,
+    PRODUCT_DELETE,
+    INTERCEPT_ADD,
+    INTERCEPT_LIST,
+    INTERCEPT_GET,
+    INTERCEPT_UPDATE,
+    INTERCEPT_DELETE,
 )
 """Every endpoint this library can call, in the order of the documentation's chapters."""

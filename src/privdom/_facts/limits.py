@@ -29,6 +29,13 @@ DESCRIPTION_CHARS: Final = 150
 SERVED_PAGE: Final = 1_000
 SERVED_SECONDS: Final = 4 * 3_600
 
+# Strategies of customers (94883) and of moments (94890), which tells no number of nodes for one call.
+STRATEGY_PAGE: Final = 1_000
+STRATEGY_ADMINS: Final = 20
+STRATEGY_NODES: Final = 3_000
+STRATEGY_NODES_PER_CALL: Final = 100
+STRATEGY_LEVELS: Final = 5
+
 # Corp tags (92117, 92118).
 TAG_NAME_CHARS: Final = 30
 TAGS_PER_CORP: Final = 10_000
@@ -121,6 +128,22 @@ MOMENT_SENDERS: Final = 100_000
 MOMENT_JOB_SECONDS: Final = 24 * 3_600
 MOMENT_PAGE: Final = 20
 MOMENT_LIST_DAYS: Final = 30
+
+# Product albums (95096). How many a corp can have (41202) is published nowhere.
+PRODUCT_DESCRIPTION_CHARS: Final = 300
+PRODUCT_PRICE: Final = 5_000_000
+PRODUCT_SN_BYTES: Final = 128
+PRODUCT_IMAGES: Final = 9
+PRODUCT_PAGE: Final = 100
+PRODUCT_PAGE_DEFAULT: Final = 50
+
+# Intercept rules (95097).
+INTERCEPT_RULES: Final = 100
+INTERCEPT_NAME_CHARS: Final = 20
+INTERCEPT_WORDS: Final = 300
+INTERCEPT_WORD_CHARS: Final = 32
+INTERCEPT_NODES_PER_CALL: Final = 1_000
+INTERCEPT_STAFF: Final = 10_000
 
 # Callbacks (90930).
 CALLBACK_SECONDS: Final = 5

@@ -9,7 +9,9 @@ import attrs
 
 from privdom.sandbox import links, sending
 from privdom.sandbox.chance import digest, pick
-from privdom.sandbox.handlers import codes, tags
+from privdom.sandbox.errors import WeComError
+from privdom.sandbox.fields import Fields
+from privdom.sandbox.handlers import codes, intercept_rules, products, tags
 from privdom.sandbox.handlers.groups import seal_group
 from privdom.sandbox.record import TagEntry
 from privdom.sandbox.state import (
@@ -235,6 +237,9 @@ def edit(world: World, follow: Follow, remark: str | None, add_tags: Sequence[st
     if unknown:
         msg = f"there are no tags {unknown}"
         raise ValueError(msg)
+    if not all(tags.usable(world, world.state.tags[tag], follow.userid) for tag in (*add_tags, *remove_tags)):
+        msg = f"{follow.userid} is not in the range of the strategy that these tags belong to"
+        raise ValueError(msg)
     if remark is not None:
         follow.remark = remark
     new = tuple(tag for tag in add_tags if tag not in follow.tags)
@@ -254,7 +259,7 @@ def tag_event(world: World, change_type: str, thing_id: str, kind: Literal["tag"
 def add_tags(world: World, group_name: str, names: Sequence[str]) -> dict[str, str]:
     """Have an admin create tags; return name to id."""
     groups = world.state.tag_groups.values()
-    group = next((g for g in groups if g.name == group_name and not g.deleted), None)
+    group = next((g for g in groups if g.name == group_name and not g.deleted and not g.strategy_id), None)
     is_new = group is None
     group, made = tags.add_tags(world, group, group_name, 0, dict.fromkeys(names, 0), by_app=False)
     if is_new:
@@ -271,6 +276,38 @@ def tag_of(world: World, tag_id: str) -> Tag:
         msg = f"there is no tag {tag_id!r}"
         raise ValueError(msg)
     return tag
+
+
+def add_product(world: World, description: str, price: int, pictures: Sequence[str], product_sn: str) -> str:
+    """Have an admin add a product; return its id."""
+    attachments = [{"type": "image", "image": {"media_id": media_id}} for media_id in pictures]
+    body = {"description": description, "price": price, "product_sn": product_sn, "attachments": attachments}
+    try:
+        return products.create(world, Fields(body), by_app=False).id
+    except WeComError as e:
+        raise ValueError(e.text) from e
+
+
+def add_intercept_rule(
+    world: World,
+    rule_name: str,
+    words: Sequence[str],
+    users: Sequence[str],
+    departments: Sequence[int],
+    *,
+    blocks: bool,
+) -> str:
+    """Have an admin make an intercept rule; return its id."""
+    body = {
+        "rule_name": rule_name,
+        "word_list": list(words),
+        "intercept_type": 1 if blocks else 2,
+        "applicable_range": {"user_list": list(users), "department_list": list(departments)},
+    }
+    try:
+        return intercept_rules.create(world, Fields(body), by_app=False).id
+    except WeComError as e:
+        raise ValueError(e.text) from e
 
 
 def change_members(world: World, group: Group, ids: Sequence[str], *, joined: bool, scene: int) -> None:
@@ -299,11 +336,13 @@ def change_members(world: World, group: Group, ids: Sequence[str], *, joined: bo
 
 
 def staff_sends(world: World, userid: str, text: str, external_userids: Sequence[str]) -> str:
-    """Have staff send a mass message of their own; it counts towards the customers' caps. Return its msgid."""
+    """Have staff send a mass message of their own; it counts towards the customers' caps. Return its msgid, empty where it was blocked."""
     targets, _ = sending.customers_of(world, userid, list(external_userids), [])
     if not targets:
         msg = f"{userid} follows none of them"
         raise ValueError(msg)
+    if intercept_rules.blocks(world, userid, text):
+        return ""
     return sending.create(world, "single", text, [], targets, [], creator=userid).msgid
 
 

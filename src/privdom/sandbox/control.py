@@ -30,6 +30,8 @@ _METHODS: Final = (
     "add_group",
     "add_link_uses",
     "add_staff",
+    "admin_adds_intercept_rule",
+    "admin_adds_product",
     "admin_adds_tags",
     "admin_buys_link_uses",
     "admin_deletes_link",

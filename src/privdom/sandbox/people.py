@@ -236,7 +236,12 @@ class People:
             acts.write(self._world, acts.relation(self._world, userid, external_userid))
 
     def staff_sends(self, userid: str, text: str, external_userids: Sequence[str]) -> str:
-        """Have staff send a mass message of their own, at once; return its msgid."""
+        """
+        Have staff send a mass message of their own, at once; return its msgid.
+
+        It is empty where an intercept rule for these staff blocked the message. Either way the record tells what
+        was found, in ``interceptions``.
+        """
         with self._lock:
             return acts.staff_sends(self._world, acts.known(self._world, userid), text, external_userids)
 
@@ -284,6 +289,28 @@ class People:
                 msg = f"there is no link {link_id!r}"
                 raise ValueError(msg)
             links.report(self._world, "delete_link", ("LinkId", link_id))
+
+    # No event tells of these.
+
+    def admin_adds_product(
+        self, description: str, price: int, *, pictures: Sequence[str] = ("media",), product_sn: str = ""
+    ) -> str:
+        """Have an admin add a product, which the app can read and not change; return the product_id."""
+        with self._lock:
+            return acts.add_product(self._world, description, price, pictures, product_sn)
+
+    def admin_adds_intercept_rule(
+        self,
+        rule_name: str,
+        words: Sequence[str],
+        *,
+        users: Sequence[str] = (),
+        departments: Sequence[int] = (),
+        blocks: bool = True,
+    ) -> str:
+        """Have an admin make an intercept rule, which the app can read and not change; return the rule_id."""
+        with self._lock:
+            return acts.add_intercept_rule(self._world, rule_name, words, users, departments, blocks=blocks)
 
     # Groups.
 

@@ -17,6 +17,7 @@ __all__ = [
     "Entry",
     "EventEntry",
     "GroupTransferEntry",
+    "InterceptEntry",
     "MessageEntry",
     "MomentEntry",
     "Record",
@@ -155,6 +156,19 @@ class EventEntry:
 
 
 @attrs.frozen
+class InterceptEntry:
+    """A text in which an intercept rule found something; ``blocked`` where it was not sent."""
+
+    rule_id: str
+    staff: str
+    text: str
+    words: tuple[str, ...]
+    semantics: tuple[int, ...]
+    blocked: bool
+    at: datetime
+
+
+@attrs.frozen
 class CallbackEntry:
     """The end of a callback; ``xml`` is the message before encryption."""
 
@@ -179,6 +193,7 @@ Entry = (
     | ReminderEntry
     | MomentEntry
     | EventEntry
+    | InterceptEntry
     | CallbackEntry
 )
 E = TypeVar("E", bound=Entry)
@@ -199,6 +214,7 @@ class Record:
     reminders: list[ReminderEntry] = attrs.Factory(list[ReminderEntry])
     moments: list[MomentEntry] = attrs.Factory(list[MomentEntry])
     events: list[EventEntry] = attrs.Factory(list[EventEntry])
+    interceptions: list[InterceptEntry] = attrs.Factory(list[InterceptEntry])
     callbacks: list[CallbackEntry] = attrs.Factory(list[CallbackEntry])
 
     @property
@@ -223,6 +239,7 @@ class Record:
             "reminders": self.reminders,
             "moments": self.moments,
             "events": self.events,
+            "interceptions": self.interceptions,
             "callbacks": self.callbacks,
         }
 
@@ -245,6 +262,7 @@ class Record:
             read("reminders", ReminderEntry),
             read("moments", MomentEntry),
             read("events", EventEntry),
+            read("interceptions", InterceptEntry),
             read("callbacks", CallbackEntry),
         )
 

@@ -337,7 +337,7 @@ class RemoteSandbox:
         self._line.ask("customer_writes", external_userid=external_userid, userid=userid)
 
     def staff_sends(self, userid: str, text: str, external_userids: Sequence[str]) -> str:
-        """Have staff send a mass message of their own; return its msgid."""
+        """Have staff send a mass message of their own; return its msgid, empty where an intercept rule blocked it."""
         return str(self._line.ask("staff_sends", userid=userid, text=text, external_userids=list(external_userids)))
 
     def staff_resigns(self, userid: str) -> None:
@@ -367,6 +367,41 @@ class RemoteSandbox:
     def admin_deletes_link(self, link_id: str) -> None:
         """Have an admin delete an acquisition link."""
         self._line.ask("admin_deletes_link", link_id=link_id)
+
+    def admin_adds_product(
+        self, description: str, price: int, *, pictures: Sequence[str] = ("media",), product_sn: str = ""
+    ) -> str:
+        """Have an admin add a product; return the product_id."""
+        return str(
+            self._line.ask(
+                "admin_adds_product",
+                description=description,
+                price=price,
+                pictures=list(pictures),
+                product_sn=product_sn,
+            )
+        )
+
+    def admin_adds_intercept_rule(
+        self,
+        rule_name: str,
+        words: Sequence[str],
+        *,
+        users: Sequence[str] = (),
+        departments: Sequence[int] = (),
+        blocks: bool = True,
+    ) -> str:
+        """Have an admin make an intercept rule; return the rule_id."""
+        return str(
+            self._line.ask(
+                "admin_adds_intercept_rule",
+                rule_name=rule_name,
+                words=list(words),
+                users=list(users),
+                departments=list(departments),
+                blocks=blocks,
+            )
+        )
 
     def add_group(
         self,

@@ -71,6 +71,10 @@ class Rules:
     link_total: Literal["bought", "used"] = "bought"
     """What `total` counts: all uses that were ever had, or those that were taken; the word allows both."""
 
+    # Strategies (94883, 94890).
+    delete_parent_strategies: bool = False
+    """Whether a strategy with others under it can be deleted, which takes them along; documented nowhere."""
+
     # On-the-job transfers (92125).
     refusal_rate: float = attrs.field(default=0.0, validator=_share)
     """Share of customers who refuse a takeover; who does depends on the customer and the takeover staff."""
@@ -98,6 +102,12 @@ class Rules:
     """How long WeCom takes to make a moment."""
     moment_list_lag: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
     """How late a new moment shows up in the list; whether those that nobody has published do is documented nowhere."""
+
+    # Product albums and intercept rules (95096, 95097).
+    foreign_errcode: int = 60011
+    """What changing a product or a rule that an admin made is answered with; that it is refused is all that is told."""
+    products_per_corp: int | None = None
+    """How many products a corp can have (41202); no number is published. None: as many as it likes."""
 
     # Mass messages (92135, 93338).
     dispatch_time: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)

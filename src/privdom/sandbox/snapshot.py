@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from privdom.sandbox.state import Customer, Follow, Group, Message
+from privdom.sandbox.state import Customer, Follow, Group, Message, Strategy
 from privdom.sandbox.world import World
 
 
 __all__ = ["of"]
+
+_STAFF = 1
 
 
 def _follow(world: World, follow: Follow) -> dict[str, object]:
@@ -53,6 +55,16 @@ def _message(message: Message) -> dict[str, object]:
         "cancelled": message.cancelled,
         "tasks": tasks,
         "statuses": dict(Counter(str(r.status) for task in message.tasks.values() for r in task.recipients)),
+    }
+
+
+def _strategy(strategy: Strategy) -> dict[str, object]:
+    return {
+        "name": strategy.name,
+        "parent_id": strategy.parent_id,
+        "admins": list(strategy.admins),
+        "users": [node for kind, node in strategy.nodes if kind == _STAFF],
+        "departments": [node for kind, node in strategy.nodes if kind != _STAFF],
     }
 
 
@@ -115,6 +127,25 @@ def of(world: World) -> dict[str, object]:
             {"jobid": m.jobid, "moment_id": m.moment_id, "text": m.text, "senders": m.senders, "errcode": m.errcode}
             for m in state.moments.values()
         ],
+        "customer_strategies": {str(s.id): _strategy(s) for s in state.customer_strategies.values() if not s.deleted},
+        "moment_strategies": {str(s.id): _strategy(s) for s in state.moment_strategies.values() if not s.deleted},
+        "products": {
+            p.id: {"description": p.description, "price": p.price, "product_sn": p.sn, "pictures": list(p.pictures)}
+            for p in state.products.values()
+            if not p.deleted
+        },
+        "intercept_rules": {
+            r.id: {
+                "name": r.name,
+                "words": list(r.words),
+                "semantics": list(r.semantics),
+                "type": r.type,
+                "users": list(r.users),
+                "departments": list(r.departments),
+            }
+            for r in state.intercept_rules.values()
+            if not r.deleted
+        },
         "messages": {m.msgid: _message(m) for m in state.messages.values()},
         "transfers": [
             {

@@ -18,17 +18,20 @@ __all__ = [
     "Follow",
     "Group",
     "GroupMember",
+    "InterceptRule",
     "JoinWay",
     "LinkClick",
     "LinkCustomer",
     "Message",
     "Moment",
+    "Product",
     "Recipient",
     "SendTask",
     "Served",
     "ServedCursor",
     "Staff",
     "State",
+    "Strategy",
     "Tag",
     "TagGroup",
     "TempChat",
@@ -115,7 +118,7 @@ class Tag:
 
 @attrs.define
 class TagGroup:
-    """A group of corp tags."""
+    """A group of corp tags, or of the tags of a strategy."""
 
     id: str
     name: str
@@ -123,6 +126,27 @@ class TagGroup:
     order: int
     by_app: bool
     tags: dict[str, Tag] = attrs.Factory(dict[str, Tag])
+    deleted: bool = False
+    strategy_id: int = 0
+    """Whose tags they are; 0 for corp tags."""
+
+
+@attrs.define
+class Strategy:
+    """
+    A strategy (规则组) of customers or of moments.
+
+    ``nodes`` are its staff (1, userid) and departments (2, number), each with the
+    number that orders it; ``rights`` count only at the top.
+    """
+
+    id: int
+    parent_id: int
+    name: str
+    created: int
+    admins: list[str]
+    rights: dict[str, bool]
+    nodes: dict[tuple[int, str | int], int]
     deleted: bool = False
 
 
@@ -329,6 +353,37 @@ class Moment:
 
 
 @attrs.define
+class Product:
+    """A product of the album (商品图册)."""
+
+    number: int
+    id: str
+    created: int
+    description: str
+    price: int
+    sn: str
+    pictures: list[str]
+    by_app: bool
+    deleted: bool = False
+
+
+@attrs.define
+class InterceptRule:
+    """An intercept rule (敏感词); 1 blocks, 2 only warns."""
+
+    id: str
+    name: str
+    created: int
+    words: list[str]
+    semantics: list[int]
+    type: int
+    users: list[str]
+    departments: list[int]
+    by_app: bool
+    deleted: bool = False
+
+
+@attrs.define
 class Transfer:
     """One attempt to hand over a customer; 1 done, 2 waiting, 3 refused, 4 takeover is full."""
 
@@ -421,6 +476,10 @@ class State:
     moments: dict[str, Moment] = attrs.Factory(dict[str, Moment])
     """By job."""
     moments_by_month: dict[str, int] = attrs.Factory(dict[str, int])
+    customer_strategies: dict[int, Strategy] = attrs.Factory(dict[int, Strategy])
+    moment_strategies: dict[int, Strategy] = attrs.Factory(dict[int, Strategy])
+    products: dict[str, Product] = attrs.Factory(dict[str, Product])
+    intercept_rules: dict[str, InterceptRule] = attrs.Factory(dict[str, InterceptRule])
     tickets: dict[str, WelcomeTicket] = attrs.Factory(dict[str, WelcomeTicket])
     received: dict[tuple[str, str], int] = attrs.Factory(dict[tuple[str, str], int])
     numbers: int = 0

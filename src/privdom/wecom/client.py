@@ -13,13 +13,18 @@ from privdom.wecom.acquisition import Acquisition, AsyncAcquisition
 from privdom.wecom.codes import AsyncCodes, Codes
 from privdom.wecom.contacts import AsyncContacts, Contacts
 from privdom.wecom.groups import AsyncGroups, Groups
+from privdom.wecom.intercept_rules import AsyncInterceptRules, InterceptRules
 from privdom.wecom.join_ways import AsyncJoinWays, JoinWays
 from privdom.wecom.messages import AsyncMessages, Messages
+from privdom.wecom.moment_strategies import AsyncMomentStrategies, MomentStrategies
 from privdom.wecom.moments import AsyncMoments, Moments
+from privdom.wecom.products import AsyncProducts, Products
 from privdom.wecom.quota import QuotaStore, process_quotas
 from privdom.wecom.retry import Retry
 from privdom.wecom.session import Hook, Session
 from privdom.wecom.staff import AsyncStaffs, Staffs
+from privdom.wecom.strategies import AsyncStrategies, Strategies
+from privdom.wecom.strategy_tags import AsyncStrategyTags, StrategyTags
 from privdom.wecom.tags import AsyncTags, Tags
 from privdom.wecom.token import TokenSource
 from privdom.wecom.transfers import AsyncTransfers, Transfers
@@ -122,7 +127,9 @@ class AsyncWeCom:
         )
         self.staff = AsyncStaffs(self.session)
         self.contacts = AsyncContacts(self.session)
+        self.strategies = AsyncStrategies(self.session)
         self.tags = AsyncTags(self.session)
+        self.strategy_tags = AsyncStrategyTags(self.session)
         self.groups = AsyncGroups(self.session)
         self.join_ways = AsyncJoinWays(self.session)
         self.codes = AsyncCodes(self.session)
@@ -130,6 +137,9 @@ class AsyncWeCom:
         self.transfers = AsyncTransfers(self.session)
         self.messages = AsyncMessages(self.session)
         self.moments = AsyncMoments(self.session)
+        self.moment_strategies = AsyncMomentStrategies(self.session)
+        self.products = AsyncProducts(self.session)
+        self.intercept_rules = AsyncInterceptRules(self.session)
 
     @property
     def corp_id(self) -> str:
@@ -221,7 +231,9 @@ class WeCom(Blocking[AsyncWeCom]):
         super().__init__(core)
         self.staff = Staffs(core.staff)
         self.contacts = Contacts(core.contacts)
+        self.strategies = Strategies(core.strategies)
         self.tags = Tags(core.tags)
+        self.strategy_tags = StrategyTags(core.strategy_tags)
         self.groups = Groups(core.groups)
         self.join_ways = JoinWays(core.join_ways)
         self.codes = Codes(core.codes)
@@ -229,6 +241,9 @@ class WeCom(Blocking[AsyncWeCom]):
         self.transfers = Transfers(core.transfers)
         self.messages = Messages(core.messages)
         self.moments = Moments(core.moments)
+        self.moment_strategies = MomentStrategies(core.moment_strategies)
+        self.products = Products(core.products)
+        self.intercept_rules = InterceptRules(core.intercept_rules)
 
     @property
     def corp_id(self) -> str:

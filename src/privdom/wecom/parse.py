@@ -7,7 +7,23 @@ from typing import Any, NamedTuple
 from privdom._facts import endpoints as E  # noqa: N812 - a table of constants
 from privdom._facts.endpoints import ENDPOINTS, Effect, Endpoint
 from privdom.errors import UsageError
-from privdom.wecom import acquisition, codes, contacts, groups, join_ways, messages, moments, staff, tags, transfers
+from privdom.wecom import (
+    acquisition,
+    codes,
+    contacts,
+    groups,
+    intercept_rules,
+    join_ways,
+    messages,
+    moment_strategies,
+    moments,
+    products,
+    staff,
+    strategies,
+    strategy_tags,
+    tags,
+    transfers,
+)
 from privdom.wecom._values import Done
 from privdom.wecom.answer import read_answer
 from privdom.wecom.session import AccessToken
@@ -33,10 +49,20 @@ _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.CONTACT_BATCH: Classes(contacts.BatchContactsRequest, contacts.BatchPage),
     E.REMARK: Classes(contacts.RemarkRequest, Done),
     E.CONTACT_SERVED: Classes(contacts.ServedContactsRequest, contacts.ServedPage),
+    E.STRATEGY_LIST: Classes(strategies.ListStrategiesRequest, strategies.StrategyPage),
+    E.STRATEGY_GET: Classes(strategies.GetStrategyRequest, strategies.CustomerStrategyAnswer),
+    E.STRATEGY_RANGE: Classes(strategies.StrategyRangeRequest, strategies.RangePage),
+    E.STRATEGY_CREATE: Classes(strategies.NewCustomerStrategy, strategies.CreatedStrategy),
+    E.STRATEGY_EDIT: Classes(strategies.EditCustomerStrategyRequest, Done),
+    E.STRATEGY_DELETE: Classes(strategies.DeleteStrategyRequest, Done),
     E.TAG_LIST: Classes(tags.ListTagsRequest, tags.TagGroups),
     E.TAG_ADD: Classes(tags.AddTagsRequest, tags.AddedTags),
     E.TAG_EDIT: Classes(tags.EditTagRequest, Done),
     E.TAG_DELETE: Classes(tags.DeleteTagsRequest, Done),
+    E.STRATEGY_TAG_LIST: Classes(strategy_tags.ListStrategyTagsRequest, strategy_tags.StrategyTagGroups),
+    E.STRATEGY_TAG_ADD: Classes(strategy_tags.AddStrategyTagsRequest, strategy_tags.AddedStrategyTags),
+    E.STRATEGY_TAG_EDIT: Classes(strategy_tags.EditStrategyTagRequest, Done),
+    E.STRATEGY_TAG_DELETE: Classes(strategy_tags.DeleteStrategyTagsRequest, Done),
     E.MARK_TAG: Classes(tags.MarkTagRequest, Done),
     E.GROUP_LIST: Classes(groups.ListGroupsRequest, groups.GroupPage),
     E.GROUP_GET: Classes(groups.GetGroupRequest, groups.GroupAnswer),
@@ -75,6 +101,22 @@ _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.MOMENT_ADD: Classes(moments.NewMoment, moments.MomentJob),
     E.MOMENT_RESULT: Classes(moments.MomentJobRequest, moments.MomentJobResult),
     E.MOMENT_LIST: Classes(moments.ListMomentsRequest, moments.MomentPage),
+    E.MOMENT_STRATEGY_LIST: Classes(strategies.ListStrategiesRequest, strategies.StrategyPage),
+    E.MOMENT_STRATEGY_GET: Classes(strategies.GetStrategyRequest, moment_strategies.MomentStrategyAnswer),
+    E.MOMENT_STRATEGY_RANGE: Classes(strategies.StrategyRangeRequest, strategies.RangePage),
+    E.MOMENT_STRATEGY_CREATE: Classes(moment_strategies.NewMomentStrategy, strategies.CreatedStrategy),
+    E.MOMENT_STRATEGY_EDIT: Classes(moment_strategies.EditMomentStrategyRequest, Done),
+    E.MOMENT_STRATEGY_DELETE: Classes(strategies.DeleteStrategyRequest, Done),
+    E.PRODUCT_ADD: Classes(products.NewProduct, products.CreatedProduct),
+    E.PRODUCT_GET: Classes(products.GetProductRequest, products.ProductAnswer),
+    E.PRODUCT_LIST: Classes(products.ListProductsRequest, products.ProductPage),
+    E.PRODUCT_UPDATE: Classes(products.UpdateProductRequest, Done),
+    E.PRODUCT_DELETE: Classes(products.DeleteProductRequest, Done),
+    E.INTERCEPT_ADD: Classes(intercept_rules.NewInterceptRule, intercept_rules.CreatedInterceptRule),
+    E.INTERCEPT_LIST: Classes(None, intercept_rules.InterceptRuleList),
+    E.INTERCEPT_GET: Classes(intercept_rules.GetInterceptRuleRequest, intercept_rules.InterceptRuleAnswer),
+    E.INTERCEPT_UPDATE: Classes(intercept_rules.UpdateInterceptRuleRequest, Done),
+    E.INTERCEPT_DELETE: Classes(intercept_rules.DeleteInterceptRuleRequest, Done),
 }
 
 CLASSES: dict[str, Classes] = {endpoint.path: classes for endpoint, classes in _BY_ENDPOINT.items()}

@@ -38,7 +38,7 @@ __all__ = [
 
 @attrs.frozen(repr=False, weakref_slot=False)
 class Tag(Model):
-    """A corp tag (企业标签); greater ``order`` comes first."""
+    """A corp tag (企业标签) or a strategy tag (规则组标签); greater ``order`` comes first."""
 
     id: str
     name: str = ""
@@ -79,7 +79,8 @@ class AddedTags(Model):
     extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
 
 
-def _check_order(order: int | None) -> None:
+def check_order(order: int | None) -> None:
+    """Check where a tag or a group stands among the others."""
     _values.check_range(order, "order", 0, limits.TAG_ORDER_END - 1)
 
 
@@ -98,14 +99,30 @@ class NewTag(Model):
 
     def __attrs_post_init__(self) -> None:
         _values.check_chars(self.name, "name", limits.TAG_NAME_CHARS, at_least=1)
-        _check_order(self.order)
+        check_order(self.order)
 
 
-def _new_tags(names: Iterable[str | NewTag]) -> tuple[NewTag, ...]:
+def new_tags(names: Iterable[str | NewTag]) -> tuple[NewTag, ...]:
+    """Return tags to make, some of which are names only."""
     if isinstance(names, str):
         msg = "one name was given where a list is due: put it in brackets"
         raise UsageError(msg)
     return tuple(NewTag(name) if isinstance(name, str) else name for name in names)
+
+
+def check_new_tags(tag: tuple[NewTag, ...], group_id: str | None, group_name: str | None, order: int | None) -> None:
+    """Check tags to make, and the group they go to."""
+    _values.check_count(tag, "names", at_least=1)
+    if group_id is not None and (group_name is not None or order is not None):
+        msg = "WeCom ignores group_name and order where group_id is given: leave them out, or call edit for the group"
+        raise UsageError(msg)
+    if group_id is None and group_name is None:
+        msg = "the tags need a group: give group_id, or group_name for a new one"
+        raise UsageError(msg)
+    if group_id is not None:
+        _values.text_id(group_id, "group_id")
+    _values.check_chars(group_name, "group_name", limits.TAG_NAME_CHARS, at_least=1)
+    check_order(order)
 
 
 @attrs.frozen(repr=False, weakref_slot=False)
@@ -131,26 +148,14 @@ class AddTagsRequest(Model):
     ``agentid`` is only for old suites with several apps; leave it out.
     """
 
-    tag: tuple[NewTag, ...] = attrs.field(converter=_new_tags)
+    tag: tuple[NewTag, ...] = attrs.field(converter=new_tags)
     group_id: str | None = None
     group_name: str | None = None
     order: int | None = None
     agentid: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        _values.check_count(self.tag, "names", at_least=1)
-        if self.group_id is not None and (self.group_name is not None or self.order is not None):
-            msg = (
-                "WeCom ignores group_name and order where group_id is given: leave them out, or call edit for the group"
-            )
-            raise UsageError(msg)
-        if self.group_id is None and self.group_name is None:
-            msg = "the tags need a group: give group_id, or group_name for a new one"
-            raise UsageError(msg)
-        if self.group_id is not None:
-            _values.text_id(self.group_id, "group_id")
-        _values.check_chars(self.group_name, "group_name", limits.TAG_NAME_CHARS, at_least=1)
-        _check_order(self.order)
+        check_new_tags(self.tag, self.group_id, self.group_name, self.order)
 
 
 @attrs.frozen(repr=False, weakref_slot=False)
@@ -168,7 +173,7 @@ class EditTagRequest(Model):
             msg = "there is nothing to change: give a name or an order"
             raise UsageError(msg)
         _values.check_chars(self.name, "name", limits.TAG_NAME_CHARS, at_least=1)
-        _check_order(self.order)
+        check_order(self.order)
 
 
 @attrs.frozen(repr=False, weakref_slot=False)
@@ -299,8 +304,8 @@ class AsyncTags:
         """
         Put tags on a staff's customer, and take tags off (WeCom documentation 92118).
 
-        Tags stand on the pair of staff and customer, at most 3,000 of them. WeCom
-        sends no event for it.
+        Tags stand on the pair of staff and customer, at most 3,000 of them. Strategy
+        tags are for staff in the strategy's range only. WeCom sends no event for it.
 
         Raises:
             UsageError: Nothing to mark, a tag in both lists, an id of another kind.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from privdom._facts import endpoints as e
@@ -10,10 +11,14 @@ from privdom.sandbox.handlers import (
     codes,
     contacts,
     groups,
+    intercept_rules,
     join_ways,
     messages,
     moments,
+    products,
     staff,
+    strategies,
+    strategy_tags,
     tags,
     transfers,
 )
@@ -31,10 +36,20 @@ ROUTES: Final[dict[str, Route]] = {
     e.CONTACT_BATCH.path: Route(contacts.batch, ("external_contact_list",)),
     e.REMARK.path: Route(contacts.remark),
     e.CONTACT_SERVED.path: Route(contacts.served, ("info_list",)),
+    e.STRATEGY_LIST.path: Route(partial(strategies.listing, strategies.CUSTOMERS), ("strategy",)),
+    e.STRATEGY_GET.path: Route(partial(strategies.get, strategies.CUSTOMERS)),
+    e.STRATEGY_RANGE.path: Route(partial(strategies.reach, strategies.CUSTOMERS), ("range",)),
+    e.STRATEGY_CREATE.path: Route(partial(strategies.create, strategies.CUSTOMERS)),
+    e.STRATEGY_EDIT.path: Route(partial(strategies.edit, strategies.CUSTOMERS)),
+    e.STRATEGY_DELETE.path: Route(partial(strategies.delete, strategies.CUSTOMERS)),
     e.TAG_LIST.path: Route(tags.library, ("tag_group",)),
     e.TAG_ADD.path: Route(tags.add),
     e.TAG_EDIT.path: Route(tags.edit),
     e.TAG_DELETE.path: Route(tags.delete),
+    e.STRATEGY_TAG_LIST.path: Route(strategy_tags.library, ("tag_group",)),
+    e.STRATEGY_TAG_ADD.path: Route(strategy_tags.add),
+    e.STRATEGY_TAG_EDIT.path: Route(strategy_tags.edit),
+    e.STRATEGY_TAG_DELETE.path: Route(strategy_tags.delete),
     e.MARK_TAG.path: Route(tags.mark),
     e.GROUP_LIST.path: Route(groups.listing, ("group_chat_list",)),
     e.GROUP_GET.path: Route(groups.get),
@@ -73,5 +88,21 @@ ROUTES: Final[dict[str, Route]] = {
     e.MOMENT_ADD.path: Route(moments.add),
     e.MOMENT_RESULT.path: Route(moments.result),
     e.MOMENT_LIST.path: Route(moments.listing, ("moment_list",)),
+    e.MOMENT_STRATEGY_LIST.path: Route(partial(strategies.listing, strategies.MOMENTS), ("strategy",)),
+    e.MOMENT_STRATEGY_GET.path: Route(partial(strategies.get, strategies.MOMENTS)),
+    e.MOMENT_STRATEGY_RANGE.path: Route(partial(strategies.reach, strategies.MOMENTS), ("range",)),
+    e.MOMENT_STRATEGY_CREATE.path: Route(partial(strategies.create, strategies.MOMENTS)),
+    e.MOMENT_STRATEGY_EDIT.path: Route(partial(strategies.edit, strategies.MOMENTS)),
+    e.MOMENT_STRATEGY_DELETE.path: Route(partial(strategies.delete, strategies.MOMENTS)),
+    e.PRODUCT_ADD.path: Route(products.add),
+    e.PRODUCT_GET.path: Route(products.get),
+    e.PRODUCT_LIST.path: Route(products.listing, ("product_list",)),
+    e.PRODUCT_UPDATE.path: Route(products.update),
+    e.PRODUCT_DELETE.path: Route(products.delete),
+    e.INTERCEPT_ADD.path: Route(intercept_rules.add),
+    e.INTERCEPT_LIST.path: Route(intercept_rules.listing, ("rule_list",)),
+    e.INTERCEPT_GET.path: Route(intercept_rules.get),
+    e.INTERCEPT_UPDATE.path: Route(intercept_rules.update),
+    e.INTERCEPT_DELETE.path: Route(intercept_rules.delete),
 }
 """By path; gettoken is answered at the door."""

@@ -15,6 +15,7 @@ from privdom.sandbox.world import Call, World
 __all__ = ["batch", "get", "of_staff", "remark", "served"]
 
 _USER_SHIFT = 40
+_CORP_TAG, _STRATEGY_TAG = 1, 3
 
 
 def of_staff(world: World, call: Call) -> dict[str, object]:
@@ -61,11 +62,13 @@ def _relation(follow: Follow) -> dict[str, object]:
 
 def _named_tags(world: World, follow: Follow) -> list[dict[str, object]]:
     state = world.state
-    tags = [state.tags[tag_id] for tag_id in follow.tags]
-    return [
-        {"group_name": state.tag_groups[tag.group_id].name, "tag_name": tag.name, "tag_id": tag.id, "type": 1}
-        for tag in tags
-    ]
+    rows: list[dict[str, object]] = []
+    for tag_id in follow.tags:
+        tag = state.tags[tag_id]
+        group = state.tag_groups[tag.group_id]
+        kind = _STRATEGY_TAG if group.strategy_id else _CORP_TAG
+        rows.append({"group_name": group.name, "tag_name": tag.name, "tag_id": tag.id, "type": kind})
+    return rows
 
 
 def get(world: World, call: Call) -> dict[str, object]:

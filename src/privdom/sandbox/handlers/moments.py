@@ -66,7 +66,9 @@ def add(world: World, call: Call) -> dict[str, object]:
     known = [staff.userid for staff in (state.member(userid) for userid in users) if staff is not None]
     good = [party for party in parties if party in state.departments]
     publishers = staff_of(world, known, good) if users or parties else list(state.staff)
-    worn = {tag for tag in tags if tag in state.tags and not state.tags[tag].deleted}
+    # Corp tags only: those of strategies are as good as unknown here.
+    known_tags = [state.tags[tag] for tag in tags if tag in state.tags and not state.tags[tag].deleted]
+    worn = {tag.id for tag in known_tags if not state.tag_groups[tag.group_id].strategy_id}
     if tags:
         publishers = [u for u in publishers if any(worn & set(f.tags) for f in state.follows_of(u).values())]
     jobid = world.new_id("job", text, *sorted(publishers))
