@@ -56,7 +56,18 @@ def no_moment_sent_as_zero(sample: Any, value: Any) -> bool:
     return sample == 0 and value is None
 
 
-DIFFERENCES = (the_same_number_as_text, a_flag_sent_as_number, a_moment_as_unix_seconds, no_moment_sent_as_zero)
+def a_share_sent_whole(sample: Any, value: Any) -> bool:
+    """``reply_percentage`` is 60.25 or 100."""
+    return isinstance(value, float) and isinstance(sample, int) and value == sample
+
+
+DIFFERENCES = (
+    the_same_number_as_text,
+    a_flag_sent_as_number,
+    a_moment_as_unix_seconds,
+    no_moment_sent_as_zero,
+    a_share_sent_whole,
+)
 
 
 def unreachable(sample: Any, value: Any, where: str) -> list[str]:

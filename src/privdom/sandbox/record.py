@@ -17,6 +17,7 @@ __all__ = [
     "GroupTransferEntry",
     "MessageEntry",
     "MomentEntry",
+    "PublicationEntry",
     "Record",
     "ReminderEntry",
     "TagEntry",
@@ -130,6 +131,18 @@ class MomentEntry:
 
 
 @attrs.frozen
+class PublicationEntry:
+    """A moment that one staff published: for which customers, and which of them can see it."""
+
+    moment_id: str
+    text: str
+    staff: str
+    customers: tuple[str, ...]
+    seen_by: tuple[str, ...]
+    at: datetime
+
+
+@attrs.frozen
 class CallbackEntry:
     """The end of a callback; ``xml`` is the message before encryption."""
 
@@ -152,6 +165,7 @@ Entry = (
     | GroupTransferEntry
     | ReminderEntry
     | MomentEntry
+    | PublicationEntry
     | CallbackEntry
 )
 E = TypeVar("E", bound=Entry)
@@ -170,6 +184,7 @@ class Record:
     group_transfers: list[GroupTransferEntry] = attrs.Factory(list[GroupTransferEntry])
     reminders: list[ReminderEntry] = attrs.Factory(list[ReminderEntry])
     moments: list[MomentEntry] = attrs.Factory(list[MomentEntry])
+    publications: list[PublicationEntry] = attrs.Factory(list[PublicationEntry])
     callbacks: list[CallbackEntry] = attrs.Factory(list[CallbackEntry])
 
     def as_json(self) -> dict[str, list[dict[str, object]]]:
@@ -187,6 +202,7 @@ class Record:
             "group_transfers": self.group_transfers,
             "reminders": self.reminders,
             "moments": self.moments,
+            "publications": self.publications,
             "callbacks": self.callbacks,
         }
 
@@ -207,6 +223,7 @@ class Record:
             read("group_transfers", GroupTransferEntry),
             read("reminders", ReminderEntry),
             read("moments", MomentEntry),
+            read("publications", PublicationEntry),
             read("callbacks", CallbackEntry),
         )
 

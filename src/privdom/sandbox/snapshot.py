@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from privdom.sandbox.state import Customer, Follow, Group, Message
+from privdom.sandbox.state import Customer, Follow, Group, Message, Moment
 from privdom.sandbox.world import World
 
 
@@ -56,6 +56,19 @@ def _message(message: Message) -> dict[str, object]:
     }
 
 
+def _moment(moment: Moment) -> dict[str, object]:
+    return {
+        "jobid": moment.jobid,
+        "moment_id": moment.moment_id,
+        "text": moment.text,
+        "senders": moment.senders,
+        "errcode": moment.errcode,
+        "creator": moment.creator,
+        "cancelled": moment.cancelled,
+        "published": {task.userid: task.published for task in moment.publications.values()},
+    }
+
+
 def of(world: World) -> dict[str, object]:
     """Return the state of *world* by id."""
     state = world.state
@@ -93,9 +106,12 @@ def of(world: World) -> dict[str, object]:
             for w in state.join_ways.values()
         },
         "moments": [
-            {"jobid": m.jobid, "moment_id": m.moment_id, "text": m.text, "senders": m.senders, "errcode": m.errcode}
-            for m in state.moments.values()
+            _moment(m) for m in (*state.moments.values(), *(m for m in state.made_moments.values() if m.creator))
         ],
+        "group_welcomes": {
+            w.template_id: {"text": w.text, "attachment": w.attachment, "notified": w.notified}
+            for w in state.group_welcomes.values()
+        },
         "messages": {m.msgid: _message(m) for m in state.messages.values()},
         "transfers": [
             {

@@ -11,6 +11,7 @@ from privdom._port import AsyncPort, Blocking, BlockingPort, Clock, Port, blocki
 from privdom.errors import UsageError
 from privdom.wecom.codes import AsyncCodes, Codes
 from privdom.wecom.contacts import AsyncContacts, Contacts
+from privdom.wecom.group_welcomes import AsyncGroupWelcomes, GroupWelcomes
 from privdom.wecom.groups import AsyncGroups, Groups
 from privdom.wecom.join_ways import AsyncJoinWays, JoinWays
 from privdom.wecom.messages import AsyncMessages, Messages
@@ -19,6 +20,7 @@ from privdom.wecom.quota import QuotaStore, process_quotas
 from privdom.wecom.retry import Retry
 from privdom.wecom.session import Hook, Session
 from privdom.wecom.staff import AsyncStaffs, Staffs
+from privdom.wecom.statistics import AsyncStatistics, Statistics
 from privdom.wecom.tags import AsyncTags, Tags
 from privdom.wecom.token import TokenSource
 from privdom.wecom.transfers import AsyncTransfers, Transfers
@@ -127,7 +129,9 @@ class AsyncWeCom:
         self.codes = AsyncCodes(self.session)
         self.transfers = AsyncTransfers(self.session)
         self.messages = AsyncMessages(self.session)
+        self.group_welcomes = AsyncGroupWelcomes(self.session)
         self.moments = AsyncMoments(self.session)
+        self.statistics = AsyncStatistics(self.session)
 
     @property
     def corp_id(self) -> str:
@@ -225,7 +229,9 @@ class WeCom(Blocking[AsyncWeCom]):
         self.codes = Codes(core.codes)
         self.transfers = Transfers(core.transfers)
         self.messages = Messages(core.messages)
+        self.group_welcomes = GroupWelcomes(core.group_welcomes)
         self.moments = Moments(core.moments)
+        self.statistics = Statistics(core.statistics)
 
     @property
     def corp_id(self) -> str:

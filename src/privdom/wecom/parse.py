@@ -7,7 +7,19 @@ from typing import Any, NamedTuple
 from privdom._facts import endpoints as E  # noqa: N812 - a table of constants
 from privdom._facts.endpoints import ENDPOINTS, Effect, Endpoint
 from privdom.errors import UsageError
-from privdom.wecom import codes, contacts, groups, join_ways, messages, moments, staff, tags, transfers
+from privdom.wecom import (
+    codes,
+    contacts,
+    group_welcomes,
+    groups,
+    join_ways,
+    messages,
+    moments,
+    staff,
+    statistics,
+    tags,
+    transfers,
+)
 from privdom.wecom._values import Done
 from privdom.wecom.answer import read_answer
 from privdom.wecom.session import AccessToken
@@ -39,6 +51,7 @@ _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.MARK_TAG: Classes(tags.MarkTagRequest, Done),
     E.GROUP_LIST: Classes(groups.ListGroupsRequest, groups.GroupPage),
     E.GROUP_GET: Classes(groups.GetGroupRequest, groups.GroupAnswer),
+    E.GROUP_BY_OPENGID: Classes(groups.GroupByOpengidRequest, groups.GroupId),
     E.JOIN_WAY_ADD: Classes(join_ways.NewJoinWay, join_ways.CreatedJoinWay),
     E.JOIN_WAY_GET: Classes(join_ways.GetJoinWayRequest, join_ways.JoinWayAnswer),
     E.JOIN_WAY_UPDATE: Classes(join_ways.JoinWayUpdate, Done),
@@ -50,6 +63,7 @@ _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.TRANSFER: Classes(transfers.TransferRequest, transfers.TransferStarted),
     E.TRANSFER_RESULT: Classes(transfers.TransferResultRequest, transfers.TransferPage),
     E.GROUP_TRANSFER: Classes(groups.TransferGroupsRequest, groups.GroupsTransferred),
+    E.GROUP_TRANSFER_RESIGNED: Classes(groups.TransferGroupsRequest, groups.GroupsTransferred),
     E.MESSAGE_ADD: Classes(messages.NewMessage, messages.MessageCreated),
     E.MESSAGE_LIST: Classes(messages.ListMessagesRequest, messages.MessagePage),
     E.MESSAGE_TASKS: Classes(messages.TasksRequest, messages.TaskPage),
@@ -57,9 +71,21 @@ _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.MESSAGE_REMIND: Classes(messages.RemindRequest, Done),
     E.MESSAGE_CANCEL: Classes(messages.CancelMessageRequest, Done),
     E.WELCOME: Classes(messages.WelcomeRequest, Done),
+    E.GROUP_WELCOME_ADD: Classes(group_welcomes.NewGroupWelcome, group_welcomes.CreatedGroupWelcome),
+    E.GROUP_WELCOME_EDIT: Classes(group_welcomes.GroupWelcomeUpdate, Done),
+    E.GROUP_WELCOME_GET: Classes(group_welcomes.GetGroupWelcomeRequest, group_welcomes.GroupWelcome),
+    E.GROUP_WELCOME_DELETE: Classes(group_welcomes.DeleteGroupWelcomeRequest, Done),
     E.MOMENT_ADD: Classes(moments.NewMoment, moments.MomentJob),
     E.MOMENT_RESULT: Classes(moments.MomentJobRequest, moments.MomentJobResult),
     E.MOMENT_LIST: Classes(moments.ListMomentsRequest, moments.MomentPage),
+    E.MOMENT_CANCEL: Classes(moments.CancelMomentRequest, Done),
+    E.MOMENT_TASKS: Classes(moments.MomentTasksRequest, moments.MomentTaskPage),
+    E.MOMENT_CUSTOMERS: Classes(moments.MomentCustomersRequest, moments.MomentCustomerPage),
+    E.MOMENT_SENT_TO: Classes(moments.MomentSentToRequest, moments.MomentSentToPage),
+    E.MOMENT_COMMENTS: Classes(moments.MomentCommentsRequest, moments.MomentComments),
+    E.STAFF_STATISTICS: Classes(statistics.StaffStatisticsRequest, statistics.StaffStatistics),
+    E.GROUP_STATISTICS: Classes(statistics.GroupStatisticsRequest, statistics.GroupStatisticsPage),
+    E.GROUP_STATISTICS_BY_DAY: Classes(statistics.GroupDaysRequest, statistics.GroupDays),
 }
 
 CLASSES: dict[str, Classes] = {endpoint.path: classes for endpoint, classes in _BY_ENDPOINT.items()}
