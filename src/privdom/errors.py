@@ -20,7 +20,7 @@ Every error this library raises, and what each asks of you.
     │       ├── QuotaExceeded           45009, 45033 ...: wait
     │       ├── Conflict                45035, 6000: two writes to one record at once
     │       ├── NotACustomer            84061, 40096: there is no such relation
-    │       ├── StillDispatching        41063: the record is not ready, ask again later
+    │       ├── StillDispatching        41063, 41079: the record is not ready, ask again later
     │       └── BadRequest              WeCom found a parameter wrong
     ├── CallbackError                   a callback that must not be trusted
     │   ├── BadSignature

@@ -164,10 +164,10 @@ def _check_days(start: datetime, end: datetime) -> None:
 class StaffStatisticsRequest(Model):
     """Whose figures to read, and of which days: both ends are included."""
 
-    userid: tuple[str, ...] = attrs.field(converter=_values.texts)
-    partyid: tuple[int, ...] = attrs.field(converter=_values.numbers)
-    start_time: datetime = attrs.field(converter=_midnight)
-    end_time: datetime = attrs.field(converter=_midnight)
+    userid: tuple[str, ...] = attrs.field(default=(), converter=_values.texts)
+    partyid: tuple[int, ...] = attrs.field(default=(), converter=_values.numbers)
+    start_time: datetime = attrs.field(converter=_midnight, kw_only=True)
+    end_time: datetime = attrs.field(converter=_midnight, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         _values.staff_ids(self.userid, "userids", at_most=limits.STATISTICS_STAFF)
@@ -241,7 +241,7 @@ class AsyncStatistics:
             UsageError: Nobody or too many, a window too long, a time without a zone.
             Refused: The days are not kept any more, or somebody is not visible.
         """
-        request = StaffStatisticsRequest(userids, departments, start, end)
+        request = StaffStatisticsRequest(userids, departments, start_time=start, end_time=end)
         answer = await self._session.call(endpoints.STAFF_STATISTICS, request, StaffStatistics)
         return answer.behavior_data
 
