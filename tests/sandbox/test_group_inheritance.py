@@ -94,14 +94,27 @@ def test_many_a_day(orphaned: Api, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_left_publishes_nothing(orphaned: Api) -> None:
-    """A moment that was asked for before has no task for whoever left while it was made."""
+    """Whoever leaves while a moment is made has no task of it, and whoever leaves later does not do theirs."""
     jobid = orphaned.post("add_moment_task", text={"content": "hi"})["jobid"]
     leave(orphaned, "anna")
     orphaned.box.advance(timedelta(seconds=10))
     moment_id = orphaned.get("get_moment_task_result", jobid=jobid)["result"]["moment_id"]
+    leave(orphaned, "ben")
+    orphaned.box.advance(timedelta(hours=3))
 
-    tasks = orphaned.post("get_moment_task", moment_id=moment_id)["task_list"]
-    assert ["ben", "chen"] == [task["userid"] for task in tasks]
+    tasks = sign_in(orphaned.box, orphaned.client).post("get_moment_task", moment_id=moment_id)["task_list"]
+    assert [("ben", 0), ("chen", 1)] == [(task["userid"], task["publish_status"]) for task in tasks]
+
+
+def test_an_inherited_group_can_be_given_twice(orphaned: Api) -> None:
+    """What a group went through without its owner is none of the two transfers in 90 days."""
+    group = orphaned.box.add_group(owner="anna")
+    leave(orphaned, "anna")
+    onjob = "groupchat/onjob_transfer"
+
+    assert {} == give(orphaned, group)
+    assert [{}, {}] == [give(orphaned, group, to=to, path=onjob) for to in ("chen", "ben")]
+    assert {group: 40128} == give(orphaned, group, to="chen", path=onjob)
 
 
 @pytest.mark.parametrize(

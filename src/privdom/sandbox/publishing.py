@@ -65,7 +65,7 @@ def post(world: World, userid: str, text: str) -> Moment:
 def publish(world: World, moment: Moment, userid: str) -> None:
     """Have staff publish a moment: it is for those who are their customers now, and never for others."""
     task = moment.publications[userid]
-    if moment.cancelled or task.published:
+    if moment.cancelled or task.published or userid not in world.state.staff:
         return
     task.published = world.timestamp
     wanted = set(moment.tags)

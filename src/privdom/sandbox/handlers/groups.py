@@ -147,7 +147,7 @@ def _quota(world: World, group: Group) -> int:
 
 
 def _obstacle_resigned(world: World, chat_id: str, new_owner: str) -> int:
-    # The two transfers in 90 days are documented only for owners at work.
+    # Whoever is at work cannot be the owner who resigned.
     del new_owner
     group = world.state.groups.get(chat_id)
     if group is None:
@@ -189,7 +189,9 @@ def _transfer(world: World, call: Call, obstacle: Callable[[World, str, str], in
 def _give(world: World, group: Group, new_owner: str) -> None:
     day = (group.owner, str(world.now.astimezone(CHINA).date()))
     world.state.given_groups[day] = world.state.given_groups.get(day, 0) + 1
-    group.given.append(world.timestamp)
+    # Two transfers in 90 days are documented for owners at work only.
+    if not _resigned(world, group.owner):
+        group.given.append(world.timestamp)
     group.heir = new_owner
     if world.rules.group_transfer_time:
         when = world.now + world.rules.group_transfer_time
