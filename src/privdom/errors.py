@@ -20,7 +20,7 @@ Every error this library raises, and what each asks of you.
     │       ├── QuotaExceeded           45009, 45033 ...: wait
     │       ├── Conflict                45035, 6000: two writes to one record at once
     │       ├── NotACustomer            84061, 40096: there is no such relation
-    │       ├── StillDispatching        41063: the record is not ready, ask again later
+    │       ├── StillDispatching        41063, 41079: the record is not ready, ask again later
     │       └── BadRequest              WeCom found a parameter wrong
     ├── CallbackError                   a callback that must not be trusted
     │   ├── BadSignature
@@ -210,7 +210,7 @@ class NotACustomer(Refused):
 
 
 class StillDispatching(Refused):
-    """The message is still being dispatched (41063): neither absent nor broken, ask again later."""
+    """The message (41063) or the moment (41079) is still being dispatched: neither absent nor broken, ask again later."""
 
 
 class BadRequest(Refused):
@@ -231,6 +231,7 @@ _CLASSES: dict[int, type[ApiError]] = {
     40096: NotACustomer,
     84061: NotACustomer,
     41063: StillDispatching,
+    41079: StillDispatching,
     45035: Conflict,
     6000: Conflict,
     **dict.fromkeys((45009, 45011, 45033, 45036), QuotaExceeded),

@@ -73,7 +73,7 @@ def test_who_still_works_here_has_no_unassigned_customers(corp: Corp) -> None:
 
 
 def test_a_customer_of_who_resigned_is_nobodys(corp: Corp) -> None:
-    """Until the transfer is done, nobody follows them; groups are found by their status."""
+    """Until the transfer is done, nobody follows them; groups are found by the owner they had."""
     customer = corp.box.add_customer(staff=["anna"])
     group = corp.box.add_group(owner="anna")
     corp.box.staff_resigns("anna")
@@ -82,7 +82,7 @@ def test_a_customer_of_who_resigned_is_nobodys(corp: Corp) -> None:
         await wecom.contacts.get(customer)
 
     async def groups(wecom: AsyncWeCom) -> list[GroupSummary]:
-        return [one async for one in wecom.groups.each(status=GroupFilter.OWNER_RESIGNED)]
+        return [one async for one in wecom.groups.each(owners=["anna"], status=GroupFilter.OWNER_RESIGNED)]
 
     with pytest.raises(NotACustomer):
         corp(ask)

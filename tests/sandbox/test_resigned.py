@@ -358,15 +358,18 @@ def test_comes_back(api: Api) -> None:
 
 
 def test_groups(api: Api) -> None:
-    """Groups of who resigned have the status 1 and keep their owner; they cannot be given as if at work."""
+    """Groups of who resigned have the status 1, keep their owner, and are listed where this owner is named."""
     mine, bens = api.box.add_group("wrA", owner="anna"), api.box.add_group("wrB", owner="ben")
     api.box.staff_resigns("anna")
 
-    def listed(status: int) -> list[tuple[str, int]]:
-        rows = api.post("groupchat/list", status_filter=status, limit=10)["group_chat_list"]
+    def listed(status: int, *owners: str) -> list[tuple[str, int]]:
+        named = {"owner_filter": {"userid_list": list(owners)}} if owners else {}
+        rows = api.post("groupchat/list", status_filter=status, limit=10, **named)["group_chat_list"]
         return [(row["chat_id"], row["status"]) for row in rows]
 
-    assert [[(mine, 1), (bens, 0)], [(mine, 1)], []] == [listed(0), listed(1), listed(2)]
+    assert [[(bens, 0)], []] == [listed(0), listed(1)]
+    both = ("anna", "ben")
+    assert [[(mine, 1), (bens, 0)], [(mine, 1)], []] == [listed(status, *both) for status in (0, 1, 2)]
     shown = api.post("groupchat/get", chat_id=mine, need_name=1)["group_chat"]
     assert ("anna", ["Anna"]) == (shown["owner"], [one["name"] for one in shown["member_list"]])
     failed = api.post("groupchat/onjob_transfer", chat_id_list=[mine], new_owner="ben")["failed_chat_list"]

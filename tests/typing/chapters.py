@@ -15,28 +15,40 @@ from privdom.wecom import (
     ContactWay,
     ContactWayUpdate,
     CreatedContactWay,
+    CreatedGroupWelcome,
     CreatedJoinWay,
     CustomerPage,
     FollowUser,
     GroupChat,
+    GroupDay,
+    GroupOwnerFigures,
     GroupPage,
+    GroupStatisticsPage,
     GroupsTransferred,
     GroupSummary,
+    GroupWelcome,
     Image,
     JoinWay,
     Link,
     MessageCreated,
     MessageRecord,
     MessageTask,
+    MomentComments,
+    MomentCustomer,
     MomentJob,
     MomentJobResult,
     MomentRecord,
+    MomentTask,
+    MomentTaskPage,
+    MomentViewer,
     NewContactWay,
+    NewGroupWelcome,
     NewJoinWay,
     NewMessage,
     NewMoment,
     SendResult,
     Staff,
+    StaffDay,
     TagGroup,
     Text,
     TransferRecord,
@@ -88,6 +100,24 @@ def blocking(wecom: WeCom, start: datetime, end: datetime) -> None:
         assert_type(contact.follow_info.add_way, AddWay)
         assert_type(contact.follow_info.createtime, datetime | None)
         assert_type(contact.external_contact.name, str)
+
+
+def followed_and_counted(wecom: WeCom, start: datetime, end: datetime) -> None:
+    wecom.moments.cancel("mom1")
+    assert_type(wecom.moments.tasks("mom1"), MomentTaskPage)
+    assert_type(wecom.moments.each_task("mom1"), Iterator[MomentTask])
+    assert_type(wecom.moments.each_customer("mom1", "a"), Iterator[MomentCustomer])
+    assert_type(wecom.moments.each_sent_to("mom1", "a"), Iterator[MomentViewer])
+    assert_type(wecom.moments.comments("mom1", "a"), MomentComments)
+    assert_type(wecom.group_welcomes.add(NewGroupWelcome("hi", link=Link("t", "u"))), CreatedGroupWelcome)
+    assert_type(wecom.group_welcomes.get("msg1"), GroupWelcome)
+    wecom.group_welcomes.edit("msg1", NewGroupWelcome("hi"))
+    assert_type(wecom.statistics.staff(["a"], start=start, end=end.date()), tuple[StaffDay, ...])
+    assert_type(wecom.statistics.groups(["a"], start, order_by=2), GroupStatisticsPage)
+    assert_type(wecom.statistics.each_group(["a"], start), Iterator[GroupOwnerFigures])
+    assert_type(wecom.statistics.groups_by_day(["a"], start, end), tuple[GroupDay, ...])
+    assert_type(wecom.groups.chat_id_of("oG"), str)
+    assert_type(wecom.groups.transfer_resigned(["wr1"], "a"), GroupsTransferred)
 
 
 async def awaited(wecom: AsyncWeCom) -> None:

@@ -61,12 +61,18 @@ def an_id_sent_as_number(sample: Any, value: Any) -> bool:
     return type(sample) is int and isinstance(value, str) and str(sample) == value
 
 
+def a_share_sent_whole(sample: Any, value: Any) -> bool:
+    """``reply_percentage`` is 60.25 or 100."""
+    return isinstance(value, float) and isinstance(sample, int) and value == sample
+
+
 DIFFERENCES = (
     the_same_number_as_text,
     a_flag_sent_as_number,
     a_moment_as_unix_seconds,
     no_moment_sent_as_zero,
     an_id_sent_as_number,
+    a_share_sent_whole,
 )
 
 

@@ -76,6 +76,7 @@ STRATEGY_TAG_DELETE = Endpoint("POST", _CONTACT + "del_strategy_tag", 94882, Eff
 MARK_TAG = Endpoint("POST", _CONTACT + "mark_tag", 92118, Effect.IDEMPOTENT, "tags.mark")
 GROUP_LIST = Endpoint("POST", _CONTACT + "groupchat/list", 92120, Effect.READ, "groups.list")
 GROUP_GET = Endpoint("POST", _CONTACT + "groupchat/get", 92122, Effect.READ, "groups.get")
+GROUP_BY_OPENGID = Endpoint("POST", _CONTACT + "opengid_to_chatid", 94822, Effect.READ, "groups.chat_id_of")
 JOIN_WAY_ADD = Endpoint("POST", _CONTACT + "groupchat/add_join_way", 92229, Effect.RECONCILABLE, "join_ways.add")
 JOIN_WAY_GET = Endpoint("POST", _CONTACT + "groupchat/get_join_way", 92229, Effect.READ, "join_ways.get")
 JOIN_WAY_UPDATE = Endpoint("POST", _CONTACT + "groupchat/update_join_way", 92229, Effect.IDEMPOTENT, "join_ways.update")
@@ -105,6 +106,9 @@ RESIGNED_TRANSFER_RESULT = Endpoint(
     "POST", _CONTACT + "resigned/transfer_result", 94082, Effect.READ, "transfers.result_resigned"
 )
 GROUP_TRANSFER = Endpoint("POST", _CONTACT + "groupchat/onjob_transfer", 95703, Effect.RECONCILABLE, "groups.transfer")
+GROUP_TRANSFER_RESIGNED = Endpoint(
+    "POST", _CONTACT + "groupchat/transfer", 92127, Effect.RECONCILABLE, "groups.transfer_resigned"
+)
 MESSAGE_ADD = Endpoint("POST", _CONTACT + "add_msg_template", 92135, Effect.RECONCILABLE, "messages.add")
 MESSAGE_LIST = Endpoint("POST", _CONTACT + "get_groupmsg_list_v2", 93338, Effect.READ, "messages.list")
 MESSAGE_TASKS = Endpoint("POST", _CONTACT + "get_groupmsg_task", 93338, Effect.READ, "messages.tasks")
@@ -112,6 +116,16 @@ MESSAGE_RESULTS = Endpoint("POST", _CONTACT + "get_groupmsg_send_result", 93338,
 MESSAGE_REMIND = Endpoint("POST", _CONTACT + "remind_groupmsg_send", 97610, Effect.ONE_SHOT, "messages.remind")
 MESSAGE_CANCEL = Endpoint("POST", _CONTACT + "cancel_groupmsg_send", 97611, Effect.IDEMPOTENT, "messages.cancel")
 WELCOME = Endpoint("POST", _CONTACT + "send_welcome_msg", 92137, Effect.GUARDED, "messages.welcome")
+GROUP_WELCOME_ADD = Endpoint(
+    "POST", _CONTACT + "group_welcome_template/add", 92366, Effect.RECONCILABLE, "group_welcomes.add"
+)
+GROUP_WELCOME_EDIT = Endpoint(
+    "POST", _CONTACT + "group_welcome_template/edit", 92366, Effect.IDEMPOTENT, "group_welcomes.edit"
+)
+GROUP_WELCOME_GET = Endpoint("POST", _CONTACT + "group_welcome_template/get", 92366, Effect.READ, "group_welcomes.get")
+GROUP_WELCOME_DELETE = Endpoint(
+    "POST", _CONTACT + "group_welcome_template/del", 92366, Effect.IDEMPOTENT, "group_welcomes.delete"
+)
 MOMENT_ADD = Endpoint("POST", _CONTACT + "add_moment_task", 95094, Effect.RECONCILABLE, "moments.add")
 MOMENT_RESULT = Endpoint("GET", _CONTACT + "get_moment_task_result", 95094, Effect.READ, "moments.result")
 MOMENT_LIST = Endpoint("POST", _CONTACT + "get_moment_list", 93333, Effect.READ, "moments.list")
@@ -141,6 +155,16 @@ INTERCEPT_UPDATE = Endpoint(
     "POST", _CONTACT + "update_intercept_rule", 95097, Effect.IDEMPOTENT, "intercept_rules.update"
 )
 INTERCEPT_DELETE = Endpoint("POST", _CONTACT + "del_intercept_rule", 95097, Effect.IDEMPOTENT, "intercept_rules.delete")
+MOMENT_CANCEL = Endpoint("POST", _CONTACT + "cancel_moment_task", 97612, Effect.IDEMPOTENT, "moments.cancel")
+MOMENT_TASKS = Endpoint("POST", _CONTACT + "get_moment_task", 93333, Effect.READ, "moments.tasks")
+MOMENT_CUSTOMERS = Endpoint("POST", _CONTACT + "get_moment_customer_list", 93333, Effect.READ, "moments.customers")
+MOMENT_SENT_TO = Endpoint("POST", _CONTACT + "get_moment_send_result", 93333, Effect.READ, "moments.sent_to")
+MOMENT_COMMENTS = Endpoint("POST", _CONTACT + "get_moment_comments", 93333, Effect.READ, "moments.comments")
+STAFF_STATISTICS = Endpoint("POST", _CONTACT + "get_user_behavior_data", 92132, Effect.READ, "statistics.staff")
+GROUP_STATISTICS = Endpoint("POST", _CONTACT + "groupchat/statistic", 92133, Effect.READ, "statistics.groups")
+GROUP_STATISTICS_BY_DAY = Endpoint(
+    "POST", _CONTACT + "groupchat/statistic_group_by_day", 92133, Effect.READ, "statistics.groups_by_day"
+)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     GETTOKEN,
@@ -169,6 +193,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     MARK_TAG,
     GROUP_LIST,
     GROUP_GET,
+    GROUP_BY_OPENGID,
     JOIN_WAY_ADD,
     JOIN_WAY_GET,
     JOIN_WAY_UPDATE,
@@ -194,6 +219,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     RESIGNED_TRANSFER,
     RESIGNED_TRANSFER_RESULT,
     GROUP_TRANSFER,
+    GROUP_TRANSFER_RESIGNED,
     MESSAGE_ADD,
     MESSAGE_LIST,
     MESSAGE_TASKS,
@@ -201,6 +227,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     MESSAGE_REMIND,
     MESSAGE_CANCEL,
     WELCOME,
+    GROUP_WELCOME_ADD,
+    GROUP_WELCOME_EDIT,
+    GROUP_WELCOME_GET,
+    GROUP_WELCOME_DELETE,
     MOMENT_ADD,
     MOMENT_RESULT,
     MOMENT_LIST,
@@ -220,5 +250,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     INTERCEPT_GET,
     INTERCEPT_UPDATE,
     INTERCEPT_DELETE,
+    MOMENT_CANCEL,
+    MOMENT_TASKS,
+    MOMENT_CUSTOMERS,
+    MOMENT_SENT_TO,
+    MOMENT_COMMENTS,
+    STAFF_STATISTICS,
+    GROUP_STATISTICS,
+    GROUP_STATISTICS_BY_DAY,
 )
 """Every endpoint this library can call, in the order of the documentation's chapters."""

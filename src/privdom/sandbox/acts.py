@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import attrs
 
-from privdom.sandbox import links, sending
+from privdom.sandbox import links, publishing, sending
 from privdom.sandbox.chance import digest, pick
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
@@ -19,8 +19,11 @@ from privdom.sandbox.state import (
     Follow,
     Group,
     GroupMember,
+    Happening,
     LinkClick,
     LinkCustomer,
+    Publication,
+    Reaction,
     Tag,
     WelcomeTicket,
 )
@@ -187,6 +190,7 @@ def befriend(world: World, userid: str, external_userid: str, add_way: int, chan
         link_id=link_id,
     )
     state.connect(follow)
+    state.happened.append(Happening(world.timestamp, "added", userid, external_userid))
     code = welcome_ticket(world, follow)
     more = [("State", channel)] if channel else []
     if code:
@@ -199,18 +203,11 @@ def befriend(world: World, userid: str, external_userid: str, add_way: int, chan
 def leave(world: World, follow: Follow) -> None:
     """Have the customer delete the staff: the relation stays, one-sided."""
     follow.left_by_customer = True
+    world.state.happened.append(Happening(world.timestamp, "left by customer", follow.userid, follow.external_userid))
     world.emit_contact("del_follow_user", follow)
     if follow.link_id:
         pair = (("UserID", follow.userid), ("ExternalUserID", follow.external_userid))
         links.report(world, "del_follow_user", *pair, ("LinkId", follow.link_id), ("State", follow.state))
-
-
-def write(world: World, follow: Follow) -> None:
-    """Have the customer write to the staff."""
-    follow.last_chat = world.timestamp
-    came = world.state.link_customers.get((follow.link_id, follow.userid, follow.external_userid))
-    if came is not None:
-        links.write(world, came)
 
 
 def resign(world: World, userid: str) -> None:
@@ -249,6 +246,16 @@ def edit(world: World, follow: Follow, remark: str | None, add_tags: Sequence[st
         entry = TagEntry(follow.userid, follow.external_userid, new, gone, by_api=False, at=world.now)
         world.record.tag_changes.append(entry)
     world.emit_contact("edit_external_contact", follow)
+
+
+def write(world: World, follow: Follow, *, by_customer: bool) -> None:
+    """Have one of the two write to the other."""
+    follow.last_chat = world.timestamp
+    kind: Literal["customer wrote", "staff wrote"] = "customer wrote" if by_customer else "staff wrote"
+    world.state.happened.append(Happening(world.timestamp, kind, follow.userid, follow.external_userid))
+    came = world.state.link_customers.get((follow.link_id, follow.userid, follow.external_userid))
+    if by_customer and came is not None:
+        links.write(world, came)
 
 
 def tag_event(world: World, change_type: str, thing_id: str, kind: Literal["tag", "tag_group"]) -> None:
@@ -315,10 +322,14 @@ def change_members(world: World, group: Group, ids: Sequence[str], *, joined: bo
     for member_id in ids:
         if joined:
             kind = STAFF if member_id in world.state.staff else EXTERNAL
+            if member_id not in group.members:
+                world.state.happened.append(Happening(world.timestamp, "joined", member_id, group.chat_id))
             group.members[member_id] = GroupMember(member_id, kind, world.timestamp, scene)
         elif group.members.pop(member_id, None) is None:
             msg = f"{member_id} is not in the group"
             raise ValueError(msg)
+        else:
+            world.state.happened.append(Happening(world.timestamp, "left", member_id, group.chat_id))
     old, new = seal_group(world, group)
     world.emit(
         "change_external_chat",
@@ -353,3 +364,38 @@ def confirm(world: World, msgid: str, userid: str) -> None:
         msg = f"{userid} has no task of a message {msgid!r}"
         raise ValueError(msg)
     sending.confirm(world, message, userid)
+
+
+def publish(world: World, moment_id: str, userid: str) -> None:
+    """Have staff publish a moment of the corp."""
+    moment = world.state.made_moments.get(moment_id)
+    if moment is None or userid not in moment.publications:
+        msg = f"{userid} has no task of a moment {moment_id!r}"
+        raise ValueError(msg)
+    publishing.publish(world, moment, userid)
+
+
+def published(world: World, moment_id: str, userid: str) -> Publication:
+    """Return a moment that this staff published."""
+    moment = world.state.made_moments.get(moment_id)
+    task = moment.publications.get(userid) if moment else None
+    if task is None or not task.published:
+        msg = f"{userid} has published no moment {moment_id!r}"
+        raise ValueError(msg)
+    return task
+
+
+def seen(world: World, moment_id: str, userid: str, external_userid: str) -> Publication:
+    """Return the same, if this customer can see it."""
+    task = published(world, moment_id, userid)
+    if external_userid not in task.seen_by:
+        msg = f"{external_userid} cannot see the moment {moment_id!r} of {userid}"
+        raise ValueError(msg)
+    return task
+
+
+def like(task: Publication, reaction: Reaction) -> None:
+    """Add a like; nobody likes the same twice."""
+    who = (reaction.external_userid, reaction.userid)
+    if who not in {(other.external_userid, other.userid) for other in task.likes}:
+        task.likes.append(reaction)

@@ -10,9 +10,10 @@ from typing import TypeVar
 
 from privdom.sandbox.chance import digest
 from privdom.sandbox.errors import WeComError
+from privdom.sandbox.fields import Fields
 
 
-__all__ = ["Cursors", "page"]
+__all__ = ["Cursors", "lenient_limit", "page"]
 
 T = TypeVar("T")
 
@@ -48,6 +49,12 @@ class Cursors:
         if seal != self._seal(position):
             raise WeComError(50100)
         return position
+
+
+def lenient_limit(body: Fields, default: int, most: int) -> int:
+    """Return how many items a page may have; one that is too large is not an error: the default applies."""
+    limit = body.integer("limit", default, low=0)
+    return limit if 0 < limit <= most else default
 
 
 def page(

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from privdom._facts import limits
-from privdom.sandbox import acts, links
+from privdom.sandbox import acts, links, publishing
 from privdom.sandbox.acts import Opened, Scanned
+from privdom.sandbox.chance import identifier
 from privdom.sandbox.handlers import tags
 from privdom.sandbox.handlers.groups import seal_group
-from privdom.sandbox.state import Customer, Department, Follow, Group, GroupMember, Staff
+from privdom.sandbox.state import Customer, Department, Follow, Group, GroupMember, Happening, Reaction, Staff
 from privdom.sandbox.world import World
 
 
@@ -145,6 +146,7 @@ class People:
                     tags=dict.fromkeys(tags),
                 )
                 world.state.connect(follow)
+                world.state.happened.append(Happening(when, "added", userid, external_userid))
             return external_userid
 
     def _need_room(self, userid: str) -> None:
@@ -233,7 +235,12 @@ class People:
     def customer_writes(self, external_userid: str, userid: str) -> None:
         """Have a customer chat with staff: mass messages without a sender go through whoever chatted last."""
         with self._lock:
-            acts.write(self._world, acts.relation(self._world, userid, external_userid))
+            acts.write(self._world, acts.relation(self._world, userid, external_userid), by_customer=True)
+
+    def staff_writes(self, userid: str, external_userid: str) -> None:
+        """Have staff chat with a customer of theirs."""
+        with self._lock:
+            acts.write(self._world, acts.relation(self._world, userid, external_userid), by_customer=False)
 
     def staff_sends(self, userid: str, text: str, external_userids: Sequence[str]) -> str:
         """
@@ -254,6 +261,40 @@ class People:
         """Have staff confirm their task of a mass message now."""
         with self._lock:
             acts.confirm(self._world, msgid, acts.known(self._world, userid))
+
+    def staff_publishes(self, moment_id: str, userid: str) -> None:
+        """Have staff publish a moment of the corp now."""
+        with self._lock:
+            acts.publish(self._world, moment_id, acts.known(self._world, userid))
+
+    def staff_posts(self, userid: str, text: str) -> str:
+        """Have staff publish a moment of their own, for all their customers; return its moment_id."""
+        with self._lock:
+            return publishing.post(self._world, acts.known(self._world, userid), text).moment_id
+
+    def customer_likes(self, external_userid: str, moment_id: str, userid: str) -> None:
+        """Have a customer like a moment that *userid* published and they can see; once, however often they do it."""
+        with self._lock:
+            task = acts.seen(self._world, moment_id, userid, external_userid)
+            acts.like(task, Reaction(external_userid, "", self._world.timestamp))
+
+    def customer_comments(self, external_userid: str, moment_id: str, userid: str) -> None:
+        """Have a customer comment on a moment that *userid* published and they can see."""
+        with self._lock:
+            task = acts.seen(self._world, moment_id, userid, external_userid)
+            task.comments.append(Reaction(external_userid, "", self._world.timestamp))
+
+    def staff_likes(self, userid: str, moment_id: str) -> None:
+        """Have staff like the moment that they published."""
+        with self._lock:
+            task = acts.published(self._world, moment_id, userid)
+            acts.like(task, Reaction("", userid, self._world.timestamp))
+
+    def staff_comments(self, userid: str, moment_id: str) -> None:
+        """Have staff comment on the moment that they published."""
+        with self._lock:
+            task = acts.published(self._world, moment_id, userid)
+            task.comments.append(Reaction("", userid, self._world.timestamp))
 
     # What admins do in the console; these fire callbacks too.
 
@@ -334,9 +375,13 @@ class People:
                 raise ValueError(msg)
             when = int(created.timestamp()) if created else world.timestamp
             group = Group(world.state.number(), chat_id, name, owner, when, notice)
+            happened = world.state.happened
+            happened.append(Happening(when, "group opened", owner, chat_id))
+            happened.append(Happening(when, "group owned", owner, chat_id))
             for member_id in dict.fromkeys((owner, *members)):
                 kind = acts.STAFF if member_id in world.state.staff else acts.EXTERNAL
                 group.members[member_id] = GroupMember(member_id, kind, when, 1, owner)
+                happened.append(Happening(when, "there", member_id, chat_id))
             seal_group(world, group)
             world.state.groups[chat_id] = group
             return chat_id
@@ -351,7 +396,9 @@ class People:
     def dismiss_group(self, chat_id: str) -> None:
         """Have the owner dissolve a group."""
         with self._lock:
-            acts.group_of(self._world, chat_id).dismissed = True
+            group = acts.group_of(self._world, chat_id)
+            group.dismissed = True
+            self._world.state.happened.append(Happening(self._world.timestamp, "group dismissed", group.owner, chat_id))
             self._world.emit("change_external_chat", "dismiss", [("ChatId", chat_id)])
 
     def join_group(self, chat_id: str, ids: Sequence[str], *, scene: int = 3) -> None:
@@ -365,6 +412,23 @@ class People:
         with self._lock:
             group = acts.group_of(self._world, chat_id)
             acts.change_members(self._world, group, ids, joined=False, scene=0)
+
+    def member_writes(self, chat_id: str, member_id: str) -> None:
+        """Have somebody who is in a group write there."""
+        with self._lock:
+            world = self._world
+            if member_id not in acts.group_of(world, chat_id).members:
+                msg = f"{member_id} is not in the group"
+                raise ValueError(msg)
+            world.state.happened.append(Happening(world.timestamp, "wrote in group", member_id, chat_id))
+
+    def open_mini_program(self, chat_id: str) -> str:
+        """Have somebody open a mini program in a group; return the opengid by which it knows the group."""
+        with self._lock:
+            world = self._world
+            opengid = identifier("oG", world.seed, "opengid", acts.group_of(world, chat_id).chat_id)
+            world.state.opengids[opengid] = chat_id
+            return opengid
 
     def rename_group(self, chat_id: str, name: str) -> None:
         """Have the owner give a group another name."""

@@ -20,6 +20,7 @@ __all__ = [
     "InterceptEntry",
     "MessageEntry",
     "MomentEntry",
+    "PublicationEntry",
     "Record",
     "ReminderEntry",
     "TagEntry",
@@ -169,6 +170,18 @@ class InterceptEntry:
 
 
 @attrs.frozen
+class PublicationEntry:
+    """A moment that one staff published: for which customers, and which of them can see it."""
+
+    moment_id: str
+    text: str
+    staff: str
+    customers: tuple[str, ...]
+    seen_by: tuple[str, ...]
+    at: datetime
+
+
+@attrs.frozen
 class CallbackEntry:
     """The end of a callback; ``xml`` is the message before encryption."""
 
@@ -194,6 +207,7 @@ Entry = (
     | MomentEntry
     | EventEntry
     | InterceptEntry
+    | PublicationEntry
     | CallbackEntry
 )
 E = TypeVar("E", bound=Entry)
@@ -215,6 +229,7 @@ class Record:
     moments: list[MomentEntry] = attrs.Factory(list[MomentEntry])
     events: list[EventEntry] = attrs.Factory(list[EventEntry])
     interceptions: list[InterceptEntry] = attrs.Factory(list[InterceptEntry])
+    publications: list[PublicationEntry] = attrs.Factory(list[PublicationEntry])
     callbacks: list[CallbackEntry] = attrs.Factory(list[CallbackEntry])
 
     @property
@@ -240,6 +255,7 @@ class Record:
             "moments": self.moments,
             "events": self.events,
             "interceptions": self.interceptions,
+            "publications": self.publications,
             "callbacks": self.callbacks,
         }
 
@@ -263,6 +279,7 @@ class Record:
             read("moments", MomentEntry),
             read("events", EventEntry),
             read("interceptions", InterceptEntry),
+            read("publications", PublicationEntry),
             read("callbacks", CallbackEntry),
         )
 

@@ -336,6 +336,10 @@ class RemoteSandbox:
         """Have a customer chat with staff."""
         self._line.ask("customer_writes", external_userid=external_userid, userid=userid)
 
+    def staff_writes(self, userid: str, external_userid: str) -> None:
+        """Have staff chat with a customer of theirs."""
+        self._line.ask("staff_writes", userid=userid, external_userid=external_userid)
+
     def staff_sends(self, userid: str, text: str, external_userids: Sequence[str]) -> str:
         """Have staff send a mass message of their own; return its msgid, empty where an intercept rule blocked it."""
         return str(self._line.ask("staff_sends", userid=userid, text=text, external_userids=list(external_userids)))
@@ -347,6 +351,30 @@ class RemoteSandbox:
     def staff_confirms(self, msgid: str, userid: str) -> None:
         """Have staff confirm their task of a mass message now."""
         self._line.ask("staff_confirms", msgid=msgid, userid=userid)
+
+    def staff_publishes(self, moment_id: str, userid: str) -> None:
+        """Have staff publish a moment of the corp now."""
+        self._line.ask("staff_publishes", moment_id=moment_id, userid=userid)
+
+    def staff_posts(self, userid: str, text: str) -> str:
+        """Have staff publish a moment of their own; return its moment_id."""
+        return str(self._line.ask("staff_posts", userid=userid, text=text))
+
+    def customer_likes(self, external_userid: str, moment_id: str, userid: str) -> None:
+        """Have a customer like a moment that *userid* published and they can see."""
+        self._line.ask("customer_likes", external_userid=external_userid, moment_id=moment_id, userid=userid)
+
+    def customer_comments(self, external_userid: str, moment_id: str, userid: str) -> None:
+        """Have a customer comment on a moment that *userid* published and they can see."""
+        self._line.ask("customer_comments", external_userid=external_userid, moment_id=moment_id, userid=userid)
+
+    def staff_likes(self, userid: str, moment_id: str) -> None:
+        """Have staff like the moment that they published."""
+        self._line.ask("staff_likes", userid=userid, moment_id=moment_id)
+
+    def staff_comments(self, userid: str, moment_id: str) -> None:
+        """Have staff comment on the moment that they published."""
+        self._line.ask("staff_comments", userid=userid, moment_id=moment_id)
 
     def admin_adds_tags(self, group_name: str, names: Sequence[str]) -> dict[str, str]:
         """Have an admin create tags; return name to tag id."""
@@ -441,6 +469,14 @@ class RemoteSandbox:
     def leave_group(self, chat_id: str, ids: Sequence[str]) -> None:
         """Have people leave a group."""
         self._line.ask("leave_group", chat_id=chat_id, ids=list(ids))
+
+    def member_writes(self, chat_id: str, member_id: str) -> None:
+        """Have somebody who is in a group write there."""
+        self._line.ask("member_writes", chat_id=chat_id, member_id=member_id)
+
+    def open_mini_program(self, chat_id: str) -> str:
+        """Have somebody open a mini program in a group; return the opengid by which it knows the group."""
+        return str(self._line.ask("open_mini_program", chat_id=chat_id))
 
     def rename_group(self, chat_id: str, name: str) -> None:
         """Have the owner give a group another name."""

@@ -102,6 +102,20 @@ class Rules:
     """How long WeCom takes to make a moment."""
     moment_list_lag: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
     """How late a new moment shows up in the list; whether those that nobody has published do is documented nowhere."""
+    moment_dispatch_time: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
+    """How long a new moment answers 41079 to questions about it."""
+    moments_seen_per_month: int | None = limits.MOMENTS_SEEN_PER_MONTH
+    """So many moments of the corp a customer sees in a month (UTC+8); only an older text has a number. None: all."""
+    staff_moments_seen_per_day: int | None = limits.STAFF_MOMENTS_SEEN_PER_DAY
+    """So many moments of staff's own a customer sees in a day (UTC+8); only an older text has a number. None: all."""
+
+    # Group welcomes (92366).
+    unknown_group_welcome_errcode: int = 41058
+    """What calls about a group welcome that is not there answer; undocumented."""
+
+    # Statistics (92132, 92133).
+    mass_messages_counted: bool = True
+    """Whether mass messages are among the messages that staff sent; documented nowhere."""
 
     # Product albums and intercept rules (95096, 95097).
     foreign_errcode: int = 60011
@@ -115,11 +129,11 @@ class Rules:
     list_lag: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
     """How late a new message shows up in the list of messages."""
     confirm_after: timedelta = attrs.field(default=timedelta(minutes=1), validator=_not_negative)
-    """The least time staff take to confirm a message."""
+    """The least time staff take to confirm a message, and to publish a moment."""
     confirm_within: timedelta = attrs.field(default=timedelta(hours=2), validator=_not_negative)
     """The most time staff take; who takes how long depends on the staff and the content."""
     never_confirm_rate: float = attrs.field(default=0.0, validator=_share)
-    """Share of (staff, content) that is never confirmed."""
+    """Share of (staff, content) that is never confirmed, nor published."""
     receive_cap: Literal["month", "week", "day"] = "month"
     """A customer or group receives as many mass messages a month as it has days, or 7 a week, or 1 a day (UTC+8)."""
     receive_cap_number: int | None = None

@@ -15,7 +15,7 @@ from privdom.sandbox.state import Customer, Follow, Message, Recipient, SendTask
 from privdom.sandbox.world import World
 
 
-__all__ = ["confirm", "create", "customers_of", "groups_of"]
+__all__ = ["confirm", "confirm_delay", "create", "customers_of", "groups_of"]
 
 Targets = dict[str, list[str]]
 
@@ -105,17 +105,25 @@ def create(
     return message
 
 
-def _book(world: World, message: Message, userid: str, content: str) -> None:
+def confirm_delay(world: World, userid: str, content: str) -> timedelta | None:
+    """Return how long staff take to do what they are asked to do with *content*; None: they never do it."""
     delay = world.state.staff[userid].confirm_delay
     rules = world.rules
     if delay == "never" or (
         delay is None and fraction(world.seed, "never confirms", userid, content) < rules.never_confirm_rate
     ):
-        return
+        return None
     if delay is None:
         spread = max(rules.confirm_within - rules.confirm_after, timedelta(0))
         delay = rules.confirm_after + spread * fraction(world.seed, "confirms", userid, content)
         delay = timedelta(seconds=int(delay.total_seconds()))
+    return delay
+
+
+def _book(world: World, message: Message, userid: str, content: str) -> None:
+    delay = confirm_delay(world, userid, content)
+    if delay is None:
+        return
     key = f"2:confirm:{userid}:{message.msgid}"
     world.agenda.book(world.now + delay, key, lambda: confirm(world, message, userid))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from privdom.sandbox.state import Customer, Follow, Group, Message, Strategy
+from privdom.sandbox.state import Customer, Follow, Group, Message, Moment, Strategy
 from privdom.sandbox.world import World
 
 
@@ -68,6 +68,19 @@ def _strategy(strategy: Strategy) -> dict[str, object]:
     }
 
 
+def _moment(moment: Moment) -> dict[str, object]:
+    return {
+        "jobid": moment.jobid,
+        "moment_id": moment.moment_id,
+        "text": moment.text,
+        "senders": moment.senders,
+        "errcode": moment.errcode,
+        "creator": moment.creator,
+        "cancelled": moment.cancelled,
+        "published": {task.userid: task.published for task in moment.publications.values()},
+    }
+
+
 def of(world: World) -> dict[str, object]:
     """Return the state of *world* by id."""
     state = world.state
@@ -124,8 +137,7 @@ def of(world: World) -> dict[str, object]:
             for w in state.join_ways.values()
         },
         "moments": [
-            {"jobid": m.jobid, "moment_id": m.moment_id, "text": m.text, "senders": m.senders, "errcode": m.errcode}
-            for m in state.moments.values()
+            _moment(m) for m in (*state.moments.values(), *(m for m in state.made_moments.values() if m.creator))
         ],
         "customer_strategies": {str(s.id): _strategy(s) for s in state.customer_strategies.values() if not s.deleted},
         "moment_strategies": {str(s.id): _strategy(s) for s in state.moment_strategies.values() if not s.deleted},
@@ -145,6 +157,10 @@ def of(world: World) -> dict[str, object]:
             }
             for r in state.intercept_rules.values()
             if not r.deleted
+        },
+        "group_welcomes": {
+            w.template_id: {"text": w.text, "attachment": w.attachment, "notified": w.notified}
+            for w in state.group_welcomes.values()
         },
         "messages": {m.msgid: _message(m) for m in state.messages.values()},
         "transfers": [

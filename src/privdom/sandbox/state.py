@@ -18,6 +18,8 @@ __all__ = [
     "Follow",
     "Group",
     "GroupMember",
+    "GroupWelcome",
+    "Happening",
     "InterceptRule",
     "JoinWay",
     "LinkClick",
@@ -25,6 +27,8 @@ __all__ = [
     "Message",
     "Moment",
     "Product",
+    "Publication",
+    "Reaction",
     "Recipient",
     "SendTask",
     "Served",
@@ -180,6 +184,8 @@ class Group:
     """When the API gave it to a new owner."""
     heir: str = ""
     """Who will own it soon."""
+    inherited: bool = False
+    """Whether its owner has it from somebody who resigned."""
 
 
 @attrs.define
@@ -334,6 +340,39 @@ class Message:
 
 
 @attrs.define
+class GroupWelcome:
+    """A welcome for those who join a group: a text, and at most one thing of the kind that ``msgtype`` names."""
+
+    template_id: str
+    created: int
+    text: str
+    attachment: dict[str, object] | None
+    notified: bool
+
+
+@attrs.frozen
+class Reaction:
+    """A comment or a like, of a customer or of a staff."""
+
+    external_userid: str
+    userid: str
+    at: int
+
+
+@attrs.define
+class Publication:
+    """A moment of one staff, to be published or published: for whom, who can see it, and what they did."""
+
+    number: int
+    userid: str
+    published: int = 0
+    customers: list[str] = attrs.Factory(list[str])
+    seen_by: list[str] = attrs.Factory(list[str])
+    comments: list[Reaction] = attrs.Factory(list[Reaction])
+    likes: list[Reaction] = attrs.Factory(list[Reaction])
+
+
+@attrs.define
 class Moment:
     """A moment, or the job that makes it; an errcode says why there is none."""
 
@@ -350,6 +389,12 @@ class Moment:
     invalid_departments: list[int]
     invalid_tags: list[str]
     errcode: int = 0
+    tags: list[str] = attrs.Factory(list[str])
+    creator: str = ""
+    """The staff who made it themselves; they have no job."""
+    cancelled: bool = False
+    publications: dict[str, Publication] = attrs.Factory(dict[str, Publication])
+    """By staff, from when it was made."""
 
 
 @attrs.define
@@ -440,6 +485,33 @@ class WelcomeTicket:
     used: bool = False
 
 
+@attrs.frozen
+class Happening:
+    """
+    What the statistics count: *who* (staff, or anybody in a group) and *whom* (a customer, or a group) it concerns.
+
+    Whoever was in a group from the start was ``there``, and did not join; ``sent`` is a mass message.
+    """
+
+    at: int
+    kind: Literal[
+        "added",
+        "left by customer",
+        "staff wrote",
+        "sent",
+        "customer wrote",
+        "group opened",
+        "group owned",
+        "group dismissed",
+        "there",
+        "joined",
+        "left",
+        "wrote in group",
+    ]
+    who: str
+    whom: str
+
+
 @attrs.define
 class State:
     """Everything, by id."""
@@ -475,11 +547,19 @@ class State:
     """How many groups of an owner the API gave away, by day."""
     moments: dict[str, Moment] = attrs.Factory(dict[str, Moment])
     """By job."""
+    made_moments: dict[str, Moment] = attrs.Factory(dict[str, Moment])
+    """By id, those of staff too."""
     moments_by_month: dict[str, int] = attrs.Factory(dict[str, int])
     customer_strategies: dict[int, Strategy] = attrs.Factory(dict[int, Strategy])
     moment_strategies: dict[int, Strategy] = attrs.Factory(dict[int, Strategy])
     products: dict[str, Product] = attrs.Factory(dict[str, Product])
     intercept_rules: dict[str, InterceptRule] = attrs.Factory(dict[str, InterceptRule])
+    moments_seen: dict[tuple[str, str], int] = attrs.Factory(dict[tuple[str, str], int])
+    """How many moments a customer saw, by customer and period."""
+    group_welcomes: dict[str, GroupWelcome] = attrs.Factory(dict[str, GroupWelcome])
+    opengids: dict[str, str] = attrs.Factory(dict[str, str])
+    """Groups by what a mini program knows of them."""
+    happened: list[Happening] = attrs.Factory(list[Happening])
     tickets: dict[str, WelcomeTicket] = attrs.Factory(dict[str, WelcomeTicket])
     received: dict[tuple[str, str], int] = attrs.Factory(dict[tuple[str, str], int])
     numbers: int = 0

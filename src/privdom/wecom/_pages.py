@@ -1,4 +1,4 @@
-"""Follow WeCom's cursors, and never in a circle."""
+"""Follow WeCom's cursors and offsets, and never in a circle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from privdom.errors import CursorLoop, UsageError
 
 
-__all__ = ["blocks", "follow_cursor"]
+__all__ = ["blocks", "follow_cursor", "follow_offset"]
 
 T = TypeVar("T")
 
@@ -41,6 +41,39 @@ async def follow_cursor(fetch: Callable[[str], Coroutine[Any, Any, P]], cursor: 
             msg = f"WeCom sent the same cursor twice, after {len(used)} pages: start again later, with the last good cursor"
             raise CursorLoop(msg)
         used.add(cursor)
+
+
+class OffsetPage(Protocol):
+    """An answer that may go on: a ``next_offset`` that is ``total`` is the end."""
+
+    @property
+    def total(self) -> int: ...
+
+    @property
+    def next_offset(self) -> int: ...
+
+
+N = TypeVar("N", bound=OffsetPage)
+
+
+async def follow_offset(fetch: Callable[[int], Coroutine[Any, Any, N]], offset: int) -> AsyncGenerator[N, None]:
+    """
+    Yield the page at *offset* and all that come after it.
+
+    Raises:
+        CursorLoop: WeCom sent an offset that leads back; every page before that was yielded.
+    """
+    while True:
+        page = await fetch(offset)
+        yield page
+        if page.next_offset >= page.total:
+            return
+        if page.next_offset <= offset:
+            msg = (
+                f"WeCom sent the offset {page.next_offset} after {offset}: start again later, with the last good offset"
+            )
+            raise CursorLoop(msg)
+        offset = page.next_offset
 
 
 def blocks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

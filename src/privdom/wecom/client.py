@@ -12,6 +12,7 @@ from privdom.errors import UsageError
 from privdom.wecom.acquisition import Acquisition, AsyncAcquisition
 from privdom.wecom.codes import AsyncCodes, Codes
 from privdom.wecom.contacts import AsyncContacts, Contacts
+from privdom.wecom.group_welcomes import AsyncGroupWelcomes, GroupWelcomes
 from privdom.wecom.groups import AsyncGroups, Groups
 from privdom.wecom.intercept_rules import AsyncInterceptRules, InterceptRules
 from privdom.wecom.join_ways import AsyncJoinWays, JoinWays
@@ -23,6 +24,7 @@ from privdom.wecom.quota import QuotaStore, process_quotas
 from privdom.wecom.retry import Retry
 from privdom.wecom.session import Hook, Session
 from privdom.wecom.staff import AsyncStaffs, Staffs
+from privdom.wecom.statistics import AsyncStatistics, Statistics
 from privdom.wecom.strategies import AsyncStrategies, Strategies
 from privdom.wecom.strategy_tags import AsyncStrategyTags, StrategyTags
 from privdom.wecom.tags import AsyncTags, Tags
@@ -136,10 +138,12 @@ class AsyncWeCom:
         self.acquisition = AsyncAcquisition(self.session)
         self.transfers = AsyncTransfers(self.session)
         self.messages = AsyncMessages(self.session)
+        self.group_welcomes = AsyncGroupWelcomes(self.session)
         self.moments = AsyncMoments(self.session)
         self.moment_strategies = AsyncMomentStrategies(self.session)
         self.products = AsyncProducts(self.session)
         self.intercept_rules = AsyncInterceptRules(self.session)
+        self.statistics = AsyncStatistics(self.session)
 
     @property
     def corp_id(self) -> str:
@@ -240,10 +244,12 @@ class WeCom(Blocking[AsyncWeCom]):
         self.acquisition = Acquisition(core.acquisition)
         self.transfers = Transfers(core.transfers)
         self.messages = Messages(core.messages)
+        self.group_welcomes = GroupWelcomes(core.group_welcomes)
         self.moments = Moments(core.moments)
         self.moment_strategies = MomentStrategies(core.moment_strategies)
         self.products = Products(core.products)
         self.intercept_rules = InterceptRules(core.intercept_rules)
+        self.statistics = Statistics(core.statistics)
 
     @property
     def corp_id(self) -> str:

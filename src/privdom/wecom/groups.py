@@ -1,4 +1,4 @@
-"""Customer groups (客户群) and their members: WeCom documentation 92120, 92122, 95703."""
+"""Customer groups (客户群) and their members: WeCom documentation 92120, 92122, 94822, 95703, 92127."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import attrs
 
 from privdom._facts import endpoints, limits
 from privdom._port import Blocking, blocking, blocking_iter
+from privdom.errors import UsageError
 from privdom.wecom import _values
 from privdom.wecom._pages import blocks, follow_cursor
 from privdom.wecom._values import Model, OpenInt, masked_name, personal
@@ -27,8 +28,10 @@ __all__ = [
     "GetGroupRequest",
     "GroupAdmin",
     "GroupAnswer",
+    "GroupByOpengidRequest",
     "GroupChat",
     "GroupFilter",
+    "GroupId",
     "GroupInvitor",
     "GroupMember",
     "GroupPage",
@@ -159,6 +162,14 @@ class GroupAnswer(Model):
 
 
 @attrs.frozen(repr=False, weakref_slot=False)
+class GroupId(Model):
+    """The group that a mini program was opened in."""
+
+    chat_id: str
+    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
 class OwnerFilter(Model):
     """Only the groups of these owners, at most 100."""
 
@@ -194,6 +205,19 @@ class GetGroupRequest(Model):
 
 
 @attrs.frozen(repr=False, weakref_slot=False)
+class GroupByOpengidRequest(Model):
+    """In which group a mini program was opened."""
+
+    opengid: str
+
+    def __attrs_post_init__(self) -> None:
+        _values.text_id(self.opengid, "opengid")
+        if self.opengid.startswith("wr"):
+            msg = "opengid looks like a chat_id already: give what wx.getGroupEnterInfo told the mini program"
+            raise UsageError(msg)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
 class TransferGroupsRequest(Model):
     """1 to 100 groups, and the staff who shall own them."""
 
@@ -210,8 +234,9 @@ class FailedGroup(Model):
     """
     A group that keeps its owner, and why.
 
-    49008 (dissolved), 90501 (no customer group), 90502 (the owner has left),
-    90503 (full, to be confirmed in the client), 90504 (the owner would not change) ...
+    49008 (dissolved), 90500 (the owner has not left) or 90502 (has left), 90501
+    (no customer group), 90503 (full, to be confirmed in the client), 90504 (the
+    owner would not change), 90507 or 90508 (on its way to another owner, or there) ...
     """
 
     chat_id: str
@@ -326,6 +351,22 @@ class AsyncGroups:
         answer = await self._session.call(endpoints.GROUP_GET, request, GroupAnswer)
         return answer.group_chat
 
+    async def chat_id_of(self, opengid: str) -> str:
+        """
+        Return the group in which a mini program was opened (WeCom documentation 94822).
+
+        Only for customer groups of this corp, whose owner is in the app's visible range.
+
+        Args:
+            opengid: what ``wx.getGroupEnterInfo`` told the mini program.
+
+        Raises:
+            UsageError: *opengid* is empty or a chat_id.
+            Refused: It is unknown (90511), of a group that is no customer group (90509) ...
+        """
+        answer = await self._session.call(endpoints.GROUP_BY_OPENGID, GroupByOpengidRequest(opengid), GroupId)
+        return answer.chat_id
+
     async def transfer(self, chat_ids: Iterable[str], new_owner: str) -> GroupsTransferred:
         """
         Give groups of serving owners to another staff (WeCom documentation 95703).
@@ -349,6 +390,29 @@ class AsyncGroups:
         request = TransferGroupsRequest(chat_ids, new_owner)
         return await self._session.call(endpoints.GROUP_TRANSFER, request, GroupsTransferred)
 
+    async def transfer_resigned(self, chat_ids: Iterable[str], new_owner: str) -> GroupsTransferred:
+        """
+        Give groups whose owners have left the corp to another staff (WeCom documentation 92127).
+
+        300 groups of one owner a day, within a year after they left. Customers
+        are not asked. It may take a while: `list` with the owner's name shows how
+        far each group is.
+
+        Args:
+            chat_ids: 1 to 100 groups.
+            new_owner: the staff who takes over, verified, in the app's visible range, and logged in within a year.
+
+        Returns:
+            The groups that stay as they are, each with an errcode; WeCom answers 0 even if that is all of them.
+
+        Raises:
+            UsageError: Too many groups, an id of another kind.
+            MayHaveArrived: Read the ``owner`` of each group with `get` before you repeat.
+            Refused: For all of them: not verified (40098), not logged in for a year (40205) ...
+        """
+        request = TransferGroupsRequest(chat_ids, new_owner)
+        return await self._session.call(endpoints.GROUP_TRANSFER_RESIGNED, request, GroupsTransferred)
+
     def __repr__(self) -> str:
         return f"<AsyncGroups of {self._session.corp_id}>"
 
@@ -360,4 +424,6 @@ class Groups(Blocking[AsyncGroups]):
     list_pages = blocking_iter(AsyncGroups.list_pages)
     each = blocking_iter(AsyncGroups.each)
     get = blocking(AsyncGroups.get)
+    chat_id_of = blocking(AsyncGroups.chat_id_of)
     transfer = blocking(AsyncGroups.transfer)
+    transfer_resigned = blocking(AsyncGroups.transfer_resigned)

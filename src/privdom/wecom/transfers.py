@@ -283,7 +283,7 @@ class AsyncTransfers:
         Return a page of the customers whose staff has resigned (WeCom documentation 92124).
 
         Staff who leave only groups behind are not told here: `wecom.groups.list`
-        finds these groups with ``status=GroupFilter.OWNER_RESIGNED``.
+        finds these groups where ``owners`` names who resigned.
 
         Args:
             cursor: the ``next_cursor`` of the page before.

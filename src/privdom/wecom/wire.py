@@ -8,6 +8,7 @@ for what users make; WeCom's own samples break WeCom's own rules.
 
 from __future__ import annotations
 
+import math
 import types
 
 from collections.abc import Callable, Iterator, Mapping
@@ -134,6 +135,19 @@ def number_sent_as_text(value: Any, _: Any = None) -> int:
         if not text:
             return 0
     why = "is not a whole number"
+    raise _Malformed(why)
+
+
+def share_sent_whole(value: Any, _: Any = None) -> float:
+    """A percentage comes as 60.25 or as 100, and may come as text."""
+    if value.__class__ is str and len(value) < 20:
+        try:
+            value = float(value or "0")
+        except ValueError:
+            value = None
+    if (value.__class__ is float or value.__class__ is int) and math.isfinite(value):
+        return float(value)
+    why = "is not a number"
     raise _Malformed(why)
 
 
@@ -392,6 +406,7 @@ def _is_tuple(annotation: Any) -> bool:
 
 converter.register_structure_hook(str, text_sent_as_number)
 converter.register_structure_hook(int, number_sent_as_text)
+converter.register_structure_hook(float, share_sent_whole)
 converter.register_structure_hook(bool, flag_sent_as_number)
 converter.register_structure_hook(datetime, unix_seconds)
 converter.register_structure_hook(IntEnum, value_not_known_yet)

@@ -1,7 +1,8 @@
-"""Customer groups (92120, 92122, 95703)."""
+"""Customer groups (92120, 92122, 94822, 95703, 92127)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from privdom._facts import limits
@@ -10,16 +11,16 @@ from privdom.sandbox.clock import CHINA
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.paging import Cursors, page
 from privdom.sandbox.record import GroupTransferEntry
-from privdom.sandbox.state import Group, GroupMember
+from privdom.sandbox.state import Group, GroupMember, Happening
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["get", "listing", "seal_group", "transfer"]
+__all__ = ["get", "listing", "of_opengid", "seal_group", "transfer", "transfer_resigned"]
 
 _STATUSES = 3
-_AT_WORK, _RESIGNED = 0, 1
 _STAFF = 1
 _BY_STAFF = 1
+_ALL, _OWNED, _ORPHANED, _INHERITING, _INHERITED = 0, 0, 1, 2, 3
 
 
 def seal_group(world: World, group: Group) -> tuple[str, str]:
@@ -32,23 +33,38 @@ def seal_group(world: World, group: Group) -> tuple[str, str]:
     return old, group.version
 
 
+def _resigned(world: World, userid: str) -> bool:
+    return userid not in world.state.staff
+
+
 def _status(world: World, group: Group) -> int:
-    return _AT_WORK if group.owner in world.state.staff else _RESIGNED
+    if _resigned(world, group.owner):
+        return _INHERITING if group.heir else _ORPHANED
+    return _INHERITED if group.inherited else _OWNED
+
+
+def _owner(world: World, userid: str) -> str:
+    # Whoever resigned is known by the groups they left behind.
+    if any(group.owner == userid for group in world.state.groups.values()):
+        return userid
+    return world.need_staff(userid).userid
 
 
 def listing(world: World, call: Call) -> dict[str, object]:
-    """Answer groupchat/list; status_filter 0 is for all groups."""
+    """Answer groupchat/list; groups of owners who resigned come only where the owner is named."""
     body = call.body
     status = body.integer("status_filter", low=0, high=_STATUSES)
     limit = body.integer("limit", absent=40058, low=1, high=limits.GROUP_PAGE)
     chosen = body.child("owner_filter")
     userids = chosen.texts("userid_list", most=limits.GROUP_OWNERS) if chosen else []
-    owners = {world.need_staff(userid).userid for userid in userids}
+    owners = {_owner(world, userid) for userid in userids}
     cursors = Cursors(world.seed, call.path, status, *sorted(owners))
     groups = (
         (group.number, {"chat_id": group.chat_id, "status": _status(world, group)})
         for group in world.state.groups.values()
-        if not group.dismissed and status in (0, _status(world, group)) and (not owners or group.owner in owners)
+        if not group.dismissed
+        and status in (_ALL, _status(world, group))
+        and (group.owner in owners if owners else not _resigned(world, group.owner))
     )
     found, following = page(groups, limit, cursors, body.text("cursor"))
     return {"group_chat_list": found, "next_cursor": following}
@@ -99,6 +115,16 @@ def get(world: World, call: Call) -> dict[str, object]:
     return {"group_chat": _shown(world, group, named=call.body.flag("need_name", default=False))}
 
 
+def of_opengid(world: World, call: Call) -> dict[str, object]:
+    """Answer opengid_to_chatid."""
+    chat_id = world.state.opengids.get(call.body.text("opengid", absent=40063))
+    if chat_id is None:
+        raise WeComError(90511)
+    if world.state.groups[chat_id].dismissed:
+        raise WeComError(49008)
+    return {"chat_id": chat_id}
+
+
 def _obstacle(world: World, chat_id: str, new_owner: str) -> int:
     # In the order of these checks. The errcodes of the two limits are documented nowhere; these are our guess.
     group = world.state.groups.get(chat_id)
@@ -106,7 +132,7 @@ def _obstacle(world: World, chat_id: str, new_owner: str) -> int:
         return 90501
     if group.dismissed:
         return 49008
-    if _status(world, group) == _RESIGNED:
+    if _resigned(world, group.owner):
         return 90502
     if group.owner == new_owner:
         return 90504
@@ -116,20 +142,45 @@ def _obstacle(world: World, chat_id: str, new_owner: str) -> int:
     days = [(today - datetime.fromtimestamp(when, CHINA).date()).days for when in group.given]
     if sum(day < limits.TRANSFER_WINDOW_DAYS for day in days) >= limits.TRANSFERS_PER_GROUP:
         return 40128
-    if world.state.given_groups.get((group.owner, str(today)), 0) >= limits.GROUP_TRANSFERS_PER_OWNER_AND_DAY:
-        return 45009
-    return 0
+    return _quota(world, group)
+
+
+def _quota(world: World, group: Group) -> int:
+    day = (group.owner, str(world.now.astimezone(CHINA).date()))
+    return 45009 if world.state.given_groups.get(day, 0) >= limits.GROUP_TRANSFERS_PER_OWNER_AND_DAY else 0
+
+
+def _obstacle_resigned(world: World, chat_id: str, new_owner: str) -> int:
+    # Whoever is at work cannot be the owner who resigned.
+    del new_owner
+    group = world.state.groups.get(chat_id)
+    if group is None:
+        return 90501
+    if group.dismissed:
+        return 49008
+    if not _resigned(world, group.owner):
+        return 90508 if group.inherited else 90500
+    return 90507 if group.heir else _quota(world, group)
 
 
 def transfer(world: World, call: Call) -> dict[str, object]:
     """Answer groupchat/onjob_transfer: 0 even if every group fails; no event tells of a new owner."""
+    return _transfer(world, call, _obstacle)
+
+
+def transfer_resigned(world: World, call: Call) -> dict[str, object]:
+    """Answer groupchat/transfer, for owners who resigned: 0 even if every group fails."""
+    return _transfer(world, call, _obstacle_resigned)
+
+
+def _transfer(world: World, call: Call, obstacle: Callable[[World, str, str], int]) -> dict[str, object]:
     chat_ids = call.body.texts("chat_id_list", most=limits.TRANSFER_GROUPS)
     if not chat_ids:
         raise WeComError(40063)
     new_owner = world.need_staff(call.body.text("new_owner"), serving=True).userid
     failed: list[dict[str, object]] = []
     for chat_id in dict.fromkeys(chat_ids):
-        group, errcode = world.state.groups.get(chat_id), _obstacle(world, chat_id, new_owner)
+        group, errcode = world.state.groups.get(chat_id), obstacle(world, chat_id, new_owner)
         owner = group.owner if group else ""
         world.record.group_transfers.append(GroupTransferEntry(chat_id, owner, new_owner, world.now, errcode))
         if errcode or group is None:
@@ -142,7 +193,9 @@ def transfer(world: World, call: Call) -> dict[str, object]:
 def _give(world: World, group: Group, new_owner: str) -> None:
     day = (group.owner, str(world.now.astimezone(CHINA).date()))
     world.state.given_groups[day] = world.state.given_groups.get(day, 0) + 1
-    group.given.append(world.timestamp)
+    # Two transfers in 90 days are documented for owners at work only.
+    if not _resigned(world, group.owner):
+        group.given.append(world.timestamp)
     group.heir = new_owner
     if world.rules.group_transfer_time:
         when = world.now + world.rules.group_transfer_time
@@ -152,7 +205,11 @@ def _give(world: World, group: Group, new_owner: str) -> None:
 
 
 def _inherit(world: World, group: Group) -> None:
+    group.inherited = _resigned(world, group.owner)
     group.owner, group.heir = group.heir, ""
+    happened = world.state.happened
+    happened.append(Happening(world.timestamp, "group owned", group.owner, group.chat_id))
     if group.owner not in group.members:
         group.members[group.owner] = GroupMember(group.owner, _STAFF, world.timestamp, _BY_STAFF)
+        happened.append(Happening(world.timestamp, "joined", group.owner, group.chat_id))
         seal_group(world, group)

@@ -8,13 +8,13 @@ from privdom._facts import limits
 from privdom.sandbox import sending
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
-from privdom.sandbox.paging import Cursors, page
+from privdom.sandbox.paging import Cursors, lenient_limit, page
 from privdom.sandbox.record import MessageEntry, ReminderEntry, WelcomeEntry
 from privdom.sandbox.state import Message
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["add", "cancel", "listing", "remind", "results", "tasks", "welcome"]
+__all__ = ["add", "attachment", "cancel", "listing", "remind", "results", "tasks", "welcome"]
 
 _DAY = 86_400
 _SENT = 1
@@ -22,7 +22,8 @@ _BOTH = 2
 _TASK_SENT = 2
 
 
-def _attachment(item: Fields) -> dict[str, object]:
+def attachment(item: Fields) -> dict[str, object]:
+    """Return what hangs on a message, as it is kept, checked."""
     kind = item.text("msgtype")
     inner = item.child(kind) if kind in ("image", "link", "miniprogram", "video", "file") else None
     if inner is None:
@@ -52,7 +53,7 @@ def _content(body: Fields) -> tuple[str, list[dict[str, object]]]:
         raise WeComError(41064)
     if not text and not items:
         raise WeComError(40063)
-    return text, [_attachment(item) for item in items]
+    return text, [attachment(item) for item in items]
 
 
 def _chat_type(body: Fields, *, absent: int | None = None) -> str:
@@ -114,12 +115,6 @@ def _ready(world: World, body: Fields) -> Message:
     return message
 
 
-def _limit(body: Fields, default: int, most: int) -> int:
-    # A limit that is too large is not an error: the default applies.
-    limit = body.integer("limit", default, low=0)
-    return limit if 0 < limit <= most else default
-
-
 def listing(world: World, call: Call) -> dict[str, object]:
     """Answer get_groupmsg_list_v2; tasks made by API have no creator."""
     body = call.body
@@ -129,7 +124,7 @@ def listing(world: World, call: Call) -> dict[str, object]:
         raise WeComError(40058)
     kind = body.integer("filter_type", _BOTH, low=0, high=_BOTH)
     creator = body.text("creator")
-    limit = _limit(body, limits.MESSAGE_LIST_PAGE_DEFAULT, limits.MESSAGE_LIST_PAGE)
+    limit = lenient_limit(body, limits.MESSAGE_LIST_PAGE_DEFAULT, limits.MESSAGE_LIST_PAGE)
     cursors = Cursors(world.seed, call.path, chat_type, start, end, kind, creator)
     lag = world.rules.list_lag.total_seconds()
     shown = (
@@ -159,7 +154,7 @@ def tasks(world: World, call: Call) -> dict[str, object]:
     """Answer get_groupmsg_task."""
     message = _ready(world, call.body)
     cursors = Cursors(world.seed, call.path, message.msgid)
-    limit = _limit(call.body, limits.MESSAGE_RECORD_PAGE_DEFAULT, limits.MESSAGE_RECORD_PAGE)
+    limit = lenient_limit(call.body, limits.MESSAGE_RECORD_PAGE_DEFAULT, limits.MESSAGE_RECORD_PAGE)
     found, following = page(
         ((task.number, task) for task in message.tasks.values()), limit, cursors, call.body.text("cursor")
     )
@@ -175,7 +170,7 @@ def results(world: World, call: Call) -> dict[str, object]:
     message = _ready(world, call.body)
     staff = world.need_staff(call.body.text("userid"))
     cursors = Cursors(world.seed, call.path, message.msgid, staff.userid)
-    limit = _limit(call.body, limits.MESSAGE_RECORD_PAGE_DEFAULT, limits.MESSAGE_RECORD_PAGE)
+    limit = lenient_limit(call.body, limits.MESSAGE_RECORD_PAGE_DEFAULT, limits.MESSAGE_RECORD_PAGE)
     task = message.tasks.get(staff.userid)
     to_group = message.chat_type == "group"
     recipients = (

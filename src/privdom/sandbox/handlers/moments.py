@@ -1,26 +1,27 @@
-"""Moments (客户朋友圈): a job makes them, staff publish them (95094, 93333)."""
+"""Moments (客户朋友圈): a job makes them, staff publish them, customers see them (95094, 93333, 97612)."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from privdom._facts import limits
+from privdom.sandbox import publishing
 from privdom.sandbox.chance import digest
 from privdom.sandbox.clock import CHINA
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
 from privdom.sandbox.handlers.codes import staff_of
-from privdom.sandbox.paging import Cursors, page
+from privdom.sandbox.paging import Cursors, lenient_limit, page
 from privdom.sandbox.record import MomentEntry
-from privdom.sandbox.state import Moment
+from privdom.sandbox.state import Moment, Publication, Reaction
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["add", "listing", "result"]
+__all__ = ["add", "cancel", "comments", "customers", "listing", "result", "sent_to", "tasks"]
 
 _DAY = 86_400
 _KINDS = ("image", "video", "link")
-_CORP, _BOTH = 0, 2
+_CORP, _BY_STAFF, _BOTH = 0, 1, 2
 _PARTLY, _PUBLIC = 0, 1
 _RUNNING, _FINISHED = 2, 3
 
@@ -73,7 +74,7 @@ def add(world: World, call: Call) -> dict[str, object]:
         publishers = [u for u in publishers if any(worn & set(f.tags) for f in state.follows_of(u).values())]
     jobid = world.new_id("job", text, *sorted(publishers))
     moment = Moment(
-        state.number(),
+        0,
         jobid,
         world.new_id("mom", text, *sorted(publishers)),
         world.timestamp,
@@ -87,6 +88,7 @@ def add(world: World, call: Call) -> dict[str, object]:
         [tag for tag in tags if tag not in worn],
         # Undocumented which one it is; nobody would publish it.
         0 if publishers else 81013,
+        sorted(worn) if tags else [],
     )
     state.moments[jobid] = moment
     state.moments_by_month[month] = state.moments_by_month.get(month, 0) + 1
@@ -102,6 +104,7 @@ def _make(world: World, moment: Moment) -> None:
     if not moment.errcode:
         entry = MomentEntry(moment.jobid, moment.moment_id, moment.text, tuple(moment.senders), world.now)
         world.record.moments.append(entry)
+        publishing.hand_out(world, moment)
 
 
 def result(world: World, call: Call) -> dict[str, object]:
@@ -123,10 +126,12 @@ def result(world: World, call: Call) -> dict[str, object]:
 
 
 def _shown(world: World, moment: Moment) -> dict[str, object]:
-    row: dict[str, object] = {
-        "moment_id": moment.moment_id,
+    row: dict[str, object] = {"moment_id": moment.moment_id}
+    if moment.creator:
+        row["creator"] = moment.creator
+    row |= {
         "create_time": moment.created,
-        "create_type": _CORP,
+        "create_type": _BY_STAFF if moment.creator else _CORP,
         "visible_type": _PARTLY if moment.partly else _PUBLIC,
     }
     if moment.text:
@@ -148,25 +153,105 @@ def _shown(world: World, moment: Moment) -> dict[str, object]:
 
 
 def listing(world: World, call: Call) -> dict[str, object]:
-    """Answer get_moment_list; here all are made by API, and so without a creator."""
+    """Answer get_moment_list; those made by API have no creator."""
     body = call.body
     start, end = body.integer("start_time", absent=40063), body.integer("end_time", absent=40063)
     if not 0 <= end - start <= limits.MOMENT_LIST_DAYS * _DAY:
         raise WeComError(40058)
     kind = body.integer("filter_type", _BOTH, low=0, high=_BOTH)
     creator = body.text("creator")
-    limit = body.integer("limit", limits.MOMENT_PAGE, low=0)
     cursors = Cursors(world.seed, call.path, start, end, kind, creator)
     lag = world.rules.moment_list_lag // timedelta(seconds=1)
     shown = (
         (moment.number, _shown(world, moment))
-        for moment in world.state.moments.values()
+        for moment in world.state.made_moments.values()
         if start < moment.created < end
-        and not moment.errcode
         and moment.created + lag <= world.timestamp
-        and kind in (_BOTH, _CORP)
-        and not creator
+        and kind in (_BOTH, _BY_STAFF if moment.creator else _CORP)
+        and (not creator or moment.creator == creator)
     )
-    at_most = limit if 0 < limit <= limits.MOMENT_PAGE else limits.MOMENT_PAGE
+    at_most = lenient_limit(body, limits.MOMENT_PAGE, limits.MOMENT_PAGE)
     found, following = page(shown, at_most, cursors, body.text("cursor"))
     return {"next_cursor": following, "moment_list": found}
+
+
+def _find(world: World, body: Fields, *, of_corp: bool = False) -> Moment:
+    moment = world.state.made_moments.get(body.text("moment_id", absent=41059))
+    if moment is None:
+        raise WeComError(41060)
+    if of_corp and moment.creator:
+        raise WeComError(41067)
+    return moment
+
+
+def _ready(world: World, body: Fields, *, of_corp: bool = False) -> Moment:
+    moment = _find(world, body, of_corp=of_corp)
+    if not moment.creator and world.timestamp < moment.created + world.rules.moment_dispatch_time.total_seconds():
+        raise WeComError(41079)
+    return moment
+
+
+def cancel(world: World, call: Call) -> dict[str, object]:
+    """Answer cancel_moment_task; what was published stays, and nothing says that a second call is refused."""
+    _find(world, call.body, of_corp=True).cancelled = True
+    return {}
+
+
+def tasks(world: World, call: Call) -> dict[str, object]:
+    """Answer get_moment_task."""
+    moment = _ready(world, call.body, of_corp=True)
+    cursors = Cursors(world.seed, call.path, moment.moment_id)
+    limit = lenient_limit(call.body, limits.MOMENT_RECORD_PAGE_DEFAULT, limits.MOMENT_RECORD_PAGE)
+    rows = (
+        (task.number, {"userid": task.userid, "publish_status": int(task.published > 0)})
+        for task in moment.publications.values()
+    )
+    found, following = page(rows, limit, cursors, call.body.text("cursor"))
+    return {"next_cursor": following, "task_list": found}
+
+
+def _published(world: World, body: Fields) -> Publication:
+    moment = _ready(world, body)
+    task = moment.publications.get(world.need_staff(body.text("userid")).userid)
+    if task is None:
+        raise WeComError(41061)
+    if not task.published:
+        raise WeComError(41062)
+    return task
+
+
+def customers(world: World, call: Call) -> dict[str, object]:
+    """Answer get_moment_customer_list: for whom it was published, whether they see it or not."""
+    task = _published(world, call.body)
+    cursors = Cursors(world.seed, call.path, task.number)
+    limit = lenient_limit(call.body, limits.MOMENT_RECORD_PAGE_DEFAULT, limits.MOMENT_RECORD_PAGE)
+    rows = (
+        (i, {"userid": task.userid, "external_userid": external_userid})
+        for i, external_userid in enumerate(task.customers, 1)
+    )
+    found, following = page(rows, limit, cursors, call.body.text("cursor"))
+    return {"next_cursor": following, "customer_list": found}
+
+
+def sent_to(world: World, call: Call) -> dict[str, object]:
+    """Answer get_moment_send_result: who sees it."""
+    task = _published(world, call.body)
+    cursors = Cursors(world.seed, call.path, task.number)
+    limit = lenient_limit(call.body, limits.MOMENT_SENT_TO_PAGE_DEFAULT, limits.MOMENT_SENT_TO_PAGE)
+    rows = ((i, {"external_userid": external_userid}) for i, external_userid in enumerate(task.seen_by, 1))
+    found, following = page(rows, limit, cursors, call.body.text("cursor"))
+    return {"next_cursor": following, "customer_list": found}
+
+
+def _reaction(reaction: Reaction) -> dict[str, object]:
+    who = {"userid": reaction.userid} if reaction.userid else {"external_userid": reaction.external_userid}
+    return {**who, "create_time": reaction.at}
+
+
+def comments(world: World, call: Call) -> dict[str, object]:
+    """Answer get_moment_comments: who and when, never what."""
+    task = _published(world, call.body)
+    return {
+        "comment_list": [_reaction(reaction) for reaction in task.comments],
+        "like_list": [_reaction(reaction) for reaction in task.likes],
+    }

@@ -1,35 +1,33 @@
-"""Moments (客户朋友圈) of the corp, which staff publish: WeCom documentation 95094, 93333."""
+"""What moments consist of, and what is asked and answered about them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine, Iterable
-from contextlib import aclosing
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import attrs
 
-from privdom._facts import endpoints, limits
-from privdom._port import Blocking, blocking, blocking_iter
+from privdom._facts import limits
 from privdom.errors import UsageError
 from privdom.wecom import _values
 from privdom.wecom._content import Image, OtherAttachment, Text, Video, as_text
-from privdom.wecom._pages import follow_cursor
 from privdom.wecom._values import Model, OpenInt
 from privdom.wecom.messages.models import CreateType, CreatorFilter
 from privdom.wecom.wire import NO_EXTRA, Extra, tell_apart
 
 
-if TYPE_CHECKING:
-    from privdom.wecom.session import Session
-
-
 __all__ = [
-    "AsyncMoments",
+    "CancelMomentRequest",
     "JobStatus",
     "ListMomentsRequest",
     "MomentAttachment",
+    "MomentComments",
+    "MomentCommentsRequest",
+    "MomentCustomer",
+    "MomentCustomerPage",
     "MomentCustomers",
+    "MomentCustomersRequest",
     "MomentJob",
     "MomentJobRequest",
     "MomentJobResult",
@@ -37,11 +35,18 @@ __all__ = [
     "MomentLocation",
     "MomentMedia",
     "MomentPage",
+    "MomentReaction",
     "MomentRecord",
     "MomentResult",
     "MomentSenders",
-    "Moments",
+    "MomentSentToPage",
+    "MomentSentToRequest",
+    "MomentTask",
+    "MomentTaskPage",
+    "MomentTasksRequest",
+    "MomentViewer",
     "NewMoment",
+    "PublishStatus",
     "VisibleRange",
     "VisibleType",
 ]
@@ -53,6 +58,13 @@ class JobStatus(OpenInt):
     STARTED = 1
     RUNNING = 2
     FINISHED = 3
+
+
+class PublishStatus(OpenInt):
+    """Whether a staff has published a moment."""
+
+    NOT_PUBLISHED = 0
+    PUBLISHED = 1
 
 
 class VisibleType(OpenInt):
@@ -262,6 +274,80 @@ class MomentPage(Model):
 
 
 @attrs.frozen(repr=False, weakref_slot=False)
+class MomentTask(Model):
+    """Whether one staff has published a moment of the corp."""
+
+    userid: str
+    publish_status: PublishStatus
+    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class MomentTaskPage(Model):
+    """Up to 1,000 staff; an empty ``next_cursor`` is the end."""
+
+    task_list: tuple[MomentTask, ...] = ()
+    next_cursor: str = ""
+    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class MomentCustomer(Model):
+    """A customer for whom a staff published a moment, whether it can be seen or not."""
+
+    external_userid: str
+    userid: str = ""
+    """The staff who published it."""
+    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class MomentCustomerPage(Model):
+    """Up to 1,000 customers; an empty ``next_cursor`` is the end."""
+
+    customer_list: tuple[MomentCustomer, ...] = ()
+    next_cursor: str = ""
+    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class MomentViewer(Model):
+    """A customer who can really see a moment."""
+
+    external_userid: str
+    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class MomentSentToPage(Model):
+    """Up to 5,000 customers; an empty ``next_cursor`` is the end."""
+
+    customer_list: tuple[MomentViewer, ...] = ()
+    next_cursor: str = ""
+    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class MomentReaction(Model):
+    """A comment or a like: of a customer, or of a staff. WeCom does not tell the words of a comment."""
+
+    external_userid: str = ""
+    userid: str = ""
+    """Either of the two is empty."""
+    create_time: datetime | None = None
+    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class MomentComments(Model):
+    """The comments and likes that one staff's moment got."""
+
+    comment_list: tuple[MomentReaction, ...] = ()
+    like_list: tuple[MomentReaction, ...] = ()
+    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
 class MomentJobRequest(Model):
     """Of which job to read the result."""
 
@@ -290,119 +376,66 @@ class ListMomentsRequest(Model):
             _values.staff_id(self.creator, "creator")
 
 
-class AsyncMoments:
-    """
-    Moments of the corp, which staff publish.
+@attrs.frozen(repr=False, weakref_slot=False)
+class CancelMomentRequest(Model):
+    """Which moment to stop."""
 
-    Every method raises what a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.
-    """
+    moment_id: str
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    async def add(self, moment: NewMoment) -> MomentJob:
-        """
-        Have WeCom make a moment (WeCom documentation 95094).
-
-        WeCom makes it in its own time, then the staff concerned get the task to
-        publish it. At most 10 a minute and 100,000 a month for a corp.
-
-        Raises:
-            MayHaveArrived: Its job cannot be found again; `each` may show a moment of this text.
-            Refused: Too many jobs at once (41078), too many this month (41210), media uploaded for something
-                else (41072, 40007) ...
-        """
-        return await self._session.call(endpoints.MOMENT_ADD, moment, MomentJob)
-
-    async def result(self, jobid: str) -> MomentJobResult:
-        """
-        Return how far WeCom is with a moment, and its id in the end (WeCom documentation 95094).
-
-        Raises:
-            UsageError: *jobid* is empty.
-            Refused: There is no such job, or it is older than 24 hours (40088).
-        """
-        return await self._session.call(endpoints.MOMENT_RESULT, MomentJobRequest(jobid), MomentJobResult)
-
-    async def list(
-        self,
-        start: datetime,
-        end: datetime,
-        *,
-        creator: str | None = None,
-        filter_type: CreatorFilter | int = CreatorFilter.BOTH,
-        cursor: str = "",
-        limit: int = limits.MOMENT_PAGE,
-    ) -> MomentPage:
-        """
-        Return a page of moments (WeCom documentation 93333).
-
-        Deleted ones are left out. The window is open on both sides.
-
-        Args:
-            start: aware.
-            end: aware, at most 30 days after *start*.
-            creator: only of this staff; what is made by API has none.
-            filter_type: made by the corp, by staff, or both.
-            cursor: the ``next_cursor`` of the page before.
-            limit: 1 to 20.
-
-        Raises:
-            UsageError: A window too long, a time without a zone, a limit out of range.
-        """
-        request = ListMomentsRequest(start, end, creator, filter_type, cursor, limit)
-        return await self._session.call(endpoints.MOMENT_LIST, request, MomentPage)
-
-    async def list_pages(
-        self,
-        start: datetime,
-        end: datetime,
-        *,
-        creator: str | None = None,
-        filter_type: CreatorFilter | int = CreatorFilter.BOTH,
-        cursor: str = "",
-        limit: int = limits.MOMENT_PAGE,
-    ) -> AsyncGenerator[MomentPage, None]:
-        """Yield every page of `list`, from *cursor* on, for callers that store pages and cursors together."""
-
-        def fetch(at: str) -> Coroutine[Any, Any, MomentPage]:
-            return self.list(start, end, creator=creator, filter_type=filter_type, cursor=at, limit=limit)
-
-        async with aclosing(follow_cursor(fetch, cursor)) as pages:
-            async for page in pages:
-                yield page
-
-    async def each(
-        self,
-        start: datetime,
-        end: datetime,
-        *,
-        creator: str | None = None,
-        filter_type: CreatorFilter | int = CreatorFilter.BOTH,
-        cursor: str = "",
-    ) -> AsyncGenerator[MomentRecord, None]:
-        """
-        Yield every moment of a window of at most 30 days (WeCom documentation 93333).
-
-        Raises:
-            UsageError: A window too long, a time without a zone.
-            CursorLoop: WeCom sent a cursor twice.
-        """
-        source = self.list_pages(start, end, creator=creator, filter_type=filter_type, cursor=cursor)
-        async with aclosing(source) as pages:
-            async for page in pages:
-                for record in page.moment_list:
-                    yield record
-
-    def __repr__(self) -> str:
-        return f"<AsyncMoments of {self._session.corp_id}>"
+    def __attrs_post_init__(self) -> None:
+        _values.text_id(self.moment_id, "moment_id")
 
 
-class Moments(Blocking[AsyncMoments]):
-    """Moments of the corp, which staff publish; `AsyncMoments`, blocking."""
+@attrs.frozen(repr=False, weakref_slot=False)
+class MomentTasksRequest(Model):
+    """Of which moment to list the staff, 1 to 1,000 a page."""
 
-    add = blocking(AsyncMoments.add)
-    result = blocking(AsyncMoments.result)
-    list = blocking(AsyncMoments.list)
-    list_pages = blocking_iter(AsyncMoments.list_pages)
-    each = blocking_iter(AsyncMoments.each)
+    moment_id: str
+    cursor: str = ""
+    limit: int = limits.MOMENT_RECORD_PAGE
+
+    def __attrs_post_init__(self) -> None:
+        _values.text_id(self.moment_id, "moment_id")
+        _values.check_range(self.limit, "limit", 1, limits.MOMENT_RECORD_PAGE)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class MomentCustomersRequest(Model):
+    """For whom a staff published a moment, 1 to 1,000 a page."""
+
+    moment_id: str
+    userid: str
+    cursor: str = ""
+    limit: int = limits.MOMENT_RECORD_PAGE
+
+    def __attrs_post_init__(self) -> None:
+        _values.text_id(self.moment_id, "moment_id")
+        _values.staff_id(self.userid)
+        _values.check_range(self.limit, "limit", 1, limits.MOMENT_RECORD_PAGE)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class MomentSentToRequest(Model):
+    """Who can see a staff's moment, 1 to 5,000 a page."""
+
+    moment_id: str
+    userid: str
+    cursor: str = ""
+    limit: int = limits.MOMENT_SENT_TO_PAGE
+
+    def __attrs_post_init__(self) -> None:
+        _values.text_id(self.moment_id, "moment_id")
+        _values.staff_id(self.userid)
+        _values.check_range(self.limit, "limit", 1, limits.MOMENT_SENT_TO_PAGE)
+
+
+@attrs.frozen(repr=False, weakref_slot=False)
+class MomentCommentsRequest(Model):
+    """Of which moment, and of which staff's, to read comments and likes."""
+
+    moment_id: str
+    userid: str
+
+    def __attrs_post_init__(self) -> None:
+        _values.text_id(self.moment_id, "moment_id")
+        _values.staff_id(self.userid)
