@@ -9,17 +9,23 @@ import httpx
 
 from privdom._port import AsyncPort, Blocking, BlockingPort, Clock, Port, blocking
 from privdom.errors import UsageError
+from privdom.wecom.app_messages import AppMessages, AsyncAppMessages
 from privdom.wecom.codes import AsyncCodes, Codes
 from privdom.wecom.contacts import AsyncContacts, Contacts
+from privdom.wecom.departments import AsyncDepartments, Departments
 from privdom.wecom.groups import AsyncGroups, Groups
+from privdom.wecom.ids import AsyncIds, Ids
 from privdom.wecom.join_ways import AsyncJoinWays, JoinWays
 from privdom.wecom.messages import AsyncMessages, Messages
 from privdom.wecom.moments import AsyncMoments, Moments
+from privdom.wecom.network import AsyncNetwork, Network
+from privdom.wecom.oauth import AsyncOAuth, OAuth
 from privdom.wecom.quota import QuotaStore, process_quotas
 from privdom.wecom.retry import Retry
 from privdom.wecom.session import Hook, Session
 from privdom.wecom.staff import AsyncStaffs, Staffs
 from privdom.wecom.tags import AsyncTags, Tags
+from privdom.wecom.tickets import AsyncTickets, Tickets
 from privdom.wecom.token import TokenSource
 from privdom.wecom.transfers import AsyncTransfers, Transfers
 
@@ -128,6 +134,12 @@ class AsyncWeCom:
         self.transfers = AsyncTransfers(self.session)
         self.messages = AsyncMessages(self.session)
         self.moments = AsyncMoments(self.session)
+        self.departments = AsyncDepartments(self.session)
+        self.ids = AsyncIds(self.session)
+        self.oauth = AsyncOAuth(self.session)
+        self.tickets = AsyncTickets(self.session)
+        self.app_messages = AsyncAppMessages(self.session)
+        self.network = AsyncNetwork(self.session)
 
     @property
     def corp_id(self) -> str:
@@ -226,6 +238,12 @@ class WeCom(Blocking[AsyncWeCom]):
         self.transfers = Transfers(core.transfers)
         self.messages = Messages(core.messages)
         self.moments = Moments(core.moments)
+        self.departments = Departments(core.departments)
+        self.ids = Ids(core.ids)
+        self.oauth = OAuth(core.oauth)
+        self.tickets = Tickets(core.tickets)
+        self.app_messages = AppMessages(core.app_messages)
+        self.network = Network(core.network)
 
     @property
     def corp_id(self) -> str:

@@ -7,7 +7,23 @@ from typing import Any, NamedTuple
 from privdom._facts import endpoints as E  # noqa: N812 - a table of constants
 from privdom._facts.endpoints import ENDPOINTS, Effect, Endpoint
 from privdom.errors import UsageError
-from privdom.wecom import codes, contacts, groups, join_ways, messages, moments, staff, tags, transfers
+from privdom.wecom import (
+    app_messages,
+    codes,
+    contacts,
+    departments,
+    groups,
+    ids,
+    join_ways,
+    messages,
+    moments,
+    network,
+    oauth,
+    staff,
+    tags,
+    tickets,
+    transfers,
+)
 from privdom.wecom._values import Done
 from privdom.wecom.answer import read_answer
 from privdom.wecom.session import AccessToken
@@ -25,13 +41,26 @@ class Classes(NamedTuple):
 
 _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.GETTOKEN: Classes(None, AccessToken),
+    E.CALLBACK_IPS: Classes(None, network.IpList),
+    E.API_IPS: Classes(None, network.IpList),
     E.USER_GET: Classes(staff.GetStaffRequest, staff.Staff),
     E.USER_LIST: Classes(staff.ListStaffRequest, staff.StaffList),
+    E.USER_SIMPLE_LIST: Classes(staff.SimpleListStaffRequest, staff.SimpleStaffList),
+    E.USER_IDS: Classes(staff.ListStaffIdsRequest, staff.StaffIdPage),
+    E.DEPARTMENT_LIST: Classes(departments.ListDepartmentsRequest, departments.DepartmentList),
+    E.DEPARTMENT_SIMPLE_LIST: Classes(departments.ListDepartmentsRequest, departments.DepartmentPlaces),
+    E.DEPARTMENT_GET: Classes(departments.GetDepartmentRequest, departments.DepartmentAnswer),
+    E.OAUTH_USER: Classes(oauth.SignedInRequest, oauth.SignedIn),
+    E.OAUTH_DETAIL: Classes(oauth.StaffDetailRequest, oauth.StaffDetail),
     E.FOLLOW_USER_LIST: Classes(None, staff.ServingStaff),
     E.CONTACT_LIST: Classes(contacts.ListContactsRequest, contacts.CustomerIds),
     E.CONTACT_GET: Classes(contacts.GetContactRequest, contacts.CustomerPage),
     E.CONTACT_BATCH: Classes(contacts.BatchContactsRequest, contacts.BatchPage),
     E.REMARK: Classes(contacts.RemarkRequest, Done),
+    E.ID_OPENID: Classes(ids.OpenIdRequest, ids.OpenId),
+    E.ID_FROM_TMP: Classes(ids.ConvertTmpIdsRequest, ids.ConvertedTmpIds),
+    E.ID_CUSTOMER: Classes(ids.ConvertCustomerRequest, ids.ConvertedCustomer),
+    E.ID_STAFF: Classes(ids.ConvertStaffRequest, ids.ConvertedStaff),
     E.TAG_LIST: Classes(tags.ListTagsRequest, tags.TagGroups),
     E.TAG_ADD: Classes(tags.AddTagsRequest, tags.AddedTags),
     E.TAG_EDIT: Classes(tags.EditTagRequest, Done),
@@ -60,6 +89,11 @@ _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.MOMENT_ADD: Classes(moments.NewMoment, moments.MomentJob),
     E.MOMENT_RESULT: Classes(moments.MomentJobRequest, moments.MomentJobResult),
     E.MOMENT_LIST: Classes(moments.ListMomentsRequest, moments.MomentPage),
+    E.APP_MESSAGE_SEND: Classes(app_messages.SendAppMessageRequest, app_messages.AppMessageSent),
+    E.APP_MESSAGE_RECALL: Classes(app_messages.RecallAppMessageRequest, Done),
+    E.APP_CARD_UPDATE: Classes(app_messages.UpdateCardRequest, app_messages.CardUpdated),
+    E.TICKET_CORP: Classes(None, tickets.TicketAnswer),
+    E.TICKET_APP: Classes(tickets.AppTicketRequest, tickets.TicketAnswer),
 }
 
 CLASSES: dict[str, Classes] = {endpoint.path: classes for endpoint, classes in _BY_ENDPOINT.items()}
