@@ -34,6 +34,7 @@ _METHODS: Final = (
     "admin_edits_tag",
     "advance",
     "advance_to",
+    "alias",
     "befriend",
     "create_group",
     "customer_deletes_staff",
@@ -50,11 +51,13 @@ _METHODS: Final = (
     "set_callback",
     "set_staff",
     "settings",
+    "sign_in",
     "staff_confirms",
     "staff_deletes_customer",
     "staff_edits_customer",
     "staff_sends",
     "state",
+    "tmp_id",
     "verify_callback_url",
 )
 

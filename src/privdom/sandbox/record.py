@@ -10,6 +10,7 @@ import attrs
 
 
 __all__ = [
+    "AppMessageEntry",
     "CallEntry",
     "CallbackEntry",
     "DeliveryEntry",
@@ -130,6 +131,25 @@ class MomentEntry:
 
 
 @attrs.frozen
+class AppMessageEntry:
+    """
+    A message of the app to staff, and what became of it.
+
+    ``content`` is the text, or the JSON of anything else, as staff saw it;
+    ``staff`` are those who got it, ``dropped`` those who got too many and whom
+    no answer names. One that the duplicate check stopped went to nobody.
+    """
+
+    msgid: str
+    at: datetime
+    kind: Literal["sent", "stopped", "recalled", "updated"]
+    msgtype: str
+    content: str
+    staff: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
+
+
+@attrs.frozen
 class CallbackEntry:
     """The end of a callback; ``xml`` is the message before encryption."""
 
@@ -152,6 +172,7 @@ Entry = (
     | GroupTransferEntry
     | ReminderEntry
     | MomentEntry
+    | AppMessageEntry
     | CallbackEntry
 )
 E = TypeVar("E", bound=Entry)
@@ -170,6 +191,7 @@ class Record:
     group_transfers: list[GroupTransferEntry] = attrs.Factory(list[GroupTransferEntry])
     reminders: list[ReminderEntry] = attrs.Factory(list[ReminderEntry])
     moments: list[MomentEntry] = attrs.Factory(list[MomentEntry])
+    app_messages: list[AppMessageEntry] = attrs.Factory(list[AppMessageEntry])
     callbacks: list[CallbackEntry] = attrs.Factory(list[CallbackEntry])
 
     def as_json(self) -> dict[str, list[dict[str, object]]]:
@@ -187,6 +209,7 @@ class Record:
             "group_transfers": self.group_transfers,
             "reminders": self.reminders,
             "moments": self.moments,
+            "app_messages": self.app_messages,
             "callbacks": self.callbacks,
         }
 
@@ -207,6 +230,7 @@ class Record:
             read("group_transfers", GroupTransferEntry),
             read("reminders", ReminderEntry),
             read("moments", MomentEntry),
+            read("app_messages", AppMessageEntry),
             read("callbacks", CallbackEntry),
         )
 

@@ -96,6 +96,10 @@ def of(world: World) -> dict[str, object]:
             {"jobid": m.jobid, "moment_id": m.moment_id, "text": m.text, "senders": m.senders, "errcode": m.errcode}
             for m in state.moments.values()
         ],
+        "app_messages": {
+            m.msgid: {"msgtype": m.msgtype, "created": m.created, "staff": list(m.staff), "recalled": m.recalled}
+            for m in state.app_messages.values()
+        },
         "messages": {m.msgid: _message(m) for m in state.messages.values()},
         "transfers": [
             {

@@ -13,8 +13,6 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import Enum, IntEnum, StrEnum
-from functools import reduce
-from operator import or_
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
@@ -285,8 +283,10 @@ def moment_as_unix_seconds(value: datetime) -> int:
 def _without_none(annotation: Any) -> Any:
     """``T | None`` and ``T`` are told apart by the default, not here."""
     if get_origin(annotation) in {Union, types.UnionType}:
-        rest = [t for t in get_args(annotation) if t is not type(None)]
-        return reduce(or_, rest)
+        first, *rest = (t for t in get_args(annotation) if t is not type(None))
+        annotation = first
+        for other in rest:
+            annotation = annotation | other
     return annotation
 
 
