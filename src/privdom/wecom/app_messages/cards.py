@@ -94,6 +94,37 @@ def _tuple_of(values: Iterable[M]) -> tuple[M, ...]:
     return tuple(values)
 
 
+# One for each kind of part, since a type checker does not follow a type variable through a converter.
+
+
+def _menu_items(values: Iterable[CardMenuItem]) -> tuple[CardMenuItem, ...]:
+    return _tuple_of(values)
+
+
+def _options(values: Iterable[CardOption]) -> tuple[CardOption, ...]:
+    return _tuple_of(values)
+
+
+def _fields(values: Iterable[CardField]) -> tuple[CardField, ...]:
+    return _tuple_of(values)
+
+
+def _jumps(values: Iterable[CardJump]) -> tuple[CardJump, ...]:
+    return _tuple_of(values)
+
+
+def _paragraphs(values: Iterable[CardParagraph]) -> tuple[CardParagraph, ...]:
+    return _tuple_of(values)
+
+
+def _buttons(values: Iterable[CardButton]) -> tuple[CardButton, ...]:
+    return _tuple_of(values)
+
+
+def _selects(values: Iterable[CardSelect]) -> tuple[CardSelect, ...]:
+    return _tuple_of(values)
+
+
 def _needed(value: str, name: str) -> None:
     if not value:
         msg = f"{name} is empty: the card needs one"
@@ -143,7 +174,7 @@ class CardMenuItem(Model):
 class CardMenu(Model):
     """The menu in a card's upper right corner: 1 to 3 entries, each with a key of its own."""
 
-    action_list: tuple[CardMenuItem, ...] = attrs.field(converter=_tuple_of)
+    action_list: tuple[CardMenuItem, ...] = attrs.field(converter=_menu_items)
     desc: str = ""
 
     def __attrs_post_init__(self) -> None:
@@ -303,7 +334,7 @@ class CardSelect(Model):
     """A question with 1 to 10 answers, one of which is chosen."""
 
     question_key: str
-    option_list: tuple[CardOption, ...] = attrs.field(converter=_tuple_of)
+    option_list: tuple[CardOption, ...] = attrs.field(converter=_options)
     title: str = ""
     selected_id: str = ""
 
@@ -363,7 +394,7 @@ class CardCheckbox(Model):
     """A vote on 1 to 20 options; with ``mode`` 1 several may be ticked."""
 
     question_key: str
-    option_list: tuple[CardOption, ...] = attrs.field(converter=_tuple_of)
+    option_list: tuple[CardOption, ...] = attrs.field(converter=_options)
     mode: int = 0
 
     def __attrs_post_init__(self) -> None:
@@ -388,8 +419,8 @@ class _Card(Model):
     action_menu: CardMenu | None = None
     quote_area: CardQuote | None = None
     sub_title_text: str = ""
-    horizontal_content_list: tuple[CardField, ...] = attrs.field(default=(), converter=_tuple_of)
-    jump_list: tuple[CardJump, ...] = attrs.field(default=(), converter=_tuple_of)
+    horizontal_content_list: tuple[CardField, ...] = attrs.field(default=(), converter=_fields)
+    jump_list: tuple[CardJump, ...] = attrs.field(default=(), converter=_jumps)
     card_action: CardTarget | None = attrs.field(default=None, converter=_target)
     task_id: str = ""
 
@@ -453,7 +484,7 @@ class NewsNotice(_Card):
     card_type: ClassVar[str] = "news_notice"
     card_image: CardImage | None = None
     image_text_area: CardImageText | None = None
-    vertical_content_list: tuple[CardParagraph, ...] = attrs.field(default=(), converter=_tuple_of)
+    vertical_content_list: tuple[CardParagraph, ...] = attrs.field(default=(), converter=_paragraphs)
 
     def __attrs_post_init__(self) -> None:
         self._check()
@@ -479,7 +510,7 @@ class ButtonInteraction(_Card):
     """
 
     card_type: ClassVar[str] = "button_interaction"
-    button_list: tuple[CardButton, ...] = attrs.field(converter=_tuple_of)
+    button_list: tuple[CardButton, ...] = attrs.field(converter=_buttons)
     button_selection: CardSelect | None = None
     replace_text: str = ""
 
@@ -520,7 +551,7 @@ class MultipleInteraction(_Card):
     """
 
     card_type: ClassVar[str] = "multiple_interaction"
-    select_list: tuple[CardSelect, ...] = attrs.field(converter=_tuple_of)
+    select_list: tuple[CardSelect, ...] = attrs.field(converter=_selects)
     submit_button: CardSubmit
     replace_text: str = ""
 
