@@ -21,7 +21,6 @@ from privdom.wecom.app_messages import (
     ButtonInteraction,
     Card,
     CardButton,
-    CardButtonStyle,
     CardCheckbox,
     CardColor,
     CardEmphasis,
@@ -86,7 +85,7 @@ NEWS = NewsNotice(
 BUTTONS = ButtonInteraction(
     main_title="转派?",
     task_id="task-1",
-    button_list=[CardButton("同意", "yes", style=CardButtonStyle.RED), CardButton("看", url=URL, type=CardLink.URL)],
+    button_list=[CardButton("同意", "yes", style=3), CardButton("看", url=URL, type=CardLink.URL)],
     button_selection=CardSelect("why", OPTIONS, "原因", "1"),
 )
 VOTE = VoteInteraction(

@@ -6,11 +6,8 @@ from privdom.wecom.app_messages.api import (
     AppMessages,
     AsyncAppMessages,
 )
-from privdom.wecom.app_messages.cards import (
-    ButtonInteraction,
-    Card,
+from privdom.wecom.app_messages.card_parts import (
     CardButton,
-    CardButtonStyle,
     CardCheckbox,
     CardColor,
     CardEmphasis,
@@ -30,6 +27,10 @@ from privdom.wecom.app_messages.cards import (
     CardSubmit,
     CardTarget,
     CardTitle,
+)
+from privdom.wecom.app_messages.cards import (
+    ButtonInteraction,
+    Card,
     MultipleInteraction,
     NewsNotice,
     TextNotice,
@@ -62,7 +63,6 @@ __all__ = [
     "ButtonInteraction",
     "Card",
     "CardButton",
-    "CardButtonStyle",
     "CardCheckbox",
     "CardColor",
     "CardEmphasis",

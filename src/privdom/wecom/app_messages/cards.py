@@ -4,43 +4,45 @@ from __future__ import annotations
 
 import re
 
-from collections import Counter
-from collections.abc import Iterable
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import ClassVar, TypeAlias
 
 import attrs
 
 from privdom._facts import limits
 from privdom.errors import UsageError
 from privdom.wecom import _values
-from privdom.wecom._values import Model, OpenInt
+from privdom.wecom._values import Model
+from privdom.wecom.app_messages.card_parts import (
+    CardButton,
+    CardCheckbox,
+    CardEmphasis,
+    CardField,
+    CardImage,
+    CardImageText,
+    CardJump,
+    CardLink,
+    CardMenu,
+    CardParagraph,
+    CardQuote,
+    CardSelect,
+    CardSource,
+    CardSubmit,
+    CardTarget,
+    CardTitle,
+    buttons,
+    check_unique,
+    fields,
+    jumps,
+    needed,
+    paragraphs,
+    selects,
+)
 from privdom.wecom.wire import tell_apart_inside
 
 
 __all__ = [
     "ButtonInteraction",
     "Card",
-    "CardButton",
-    "CardButtonStyle",
-    "CardCheckbox",
-    "CardColor",
-    "CardEmphasis",
-    "CardField",
-    "CardFieldType",
-    "CardImage",
-    "CardImageText",
-    "CardJump",
-    "CardLink",
-    "CardMenu",
-    "CardMenuItem",
-    "CardOption",
-    "CardParagraph",
-    "CardQuote",
-    "CardSelect",
-    "CardSource",
-    "CardSubmit",
-    "CardTarget",
-    "CardTitle",
     "MultipleInteraction",
     "NewsNotice",
     "TextNotice",
@@ -48,359 +50,7 @@ __all__ = [
     "check_for_sending",
 ]
 
-M = TypeVar("M", bound=Model)
 _TASK_ID = re.compile(rf"[0-9A-Za-z_\-@]{{1,{limits.CARD_TASK_ID_BYTES}}}")
-
-
-class CardColor(OpenInt):
-    """Of the text that names a card's source."""
-
-    GREY = 0
-    BLACK = 1
-    RED = 2
-    GREEN = 3
-
-
-class CardLink(OpenInt):
-    """Where a click leads."""
-
-    NOWHERE = 0
-    URL = 1
-    MINI_PROGRAM = 2
-
-
-class CardFieldType(OpenInt):
-    """What the value of a field is."""
-
-    TEXT = 0
-    URL = 1
-    FILE = 2
-    STAFF = 3
-
-
-class CardButtonStyle(OpenInt):
-    """How a button looks, and how loud."""
-
-    BLUE = 1
-    GREY = 2
-    RED = 3
-    WHITE = 4
-
-
-def _tuple_of(values: Iterable[M]) -> tuple[M, ...]:
-    if isinstance(values, Model):
-        msg = "one part of a card was given where a list is due: put it in brackets"
-        raise UsageError(msg)
-    return tuple(values)
-
-
-# One for each kind of part, since a type checker does not follow a type variable through a converter.
-
-
-def _menu_items(values: Iterable[CardMenuItem]) -> tuple[CardMenuItem, ...]:
-    return _tuple_of(values)
-
-
-def _options(values: Iterable[CardOption]) -> tuple[CardOption, ...]:
-    return _tuple_of(values)
-
-
-def _fields(values: Iterable[CardField]) -> tuple[CardField, ...]:
-    return _tuple_of(values)
-
-
-def _jumps(values: Iterable[CardJump]) -> tuple[CardJump, ...]:
-    return _tuple_of(values)
-
-
-def _paragraphs(values: Iterable[CardParagraph]) -> tuple[CardParagraph, ...]:
-    return _tuple_of(values)
-
-
-def _buttons(values: Iterable[CardButton]) -> tuple[CardButton, ...]:
-    return _tuple_of(values)
-
-
-def _selects(values: Iterable[CardSelect]) -> tuple[CardSelect, ...]:
-    return _tuple_of(values)
-
-
-def _needed(value: str, name: str) -> None:
-    if not value:
-        msg = f"{name} is empty: the card needs one"
-        raise UsageError(msg)
-
-
-def _check_link(link: CardLink, url: str, appid: str, name: str) -> None:
-    _values.check_choice(link, f"{name}.type")
-    if link is CardLink.URL:
-        _needed(url, f"{name}.url")
-    if link is CardLink.MINI_PROGRAM:
-        _needed(appid, f"{name}.appid")
-
-
-def _check_unique(values: Iterable[str], name: str) -> None:
-    twice = [value for value, count in Counter(values).items() if count > 1]
-    if twice:
-        msg = f"{name} {twice[0]!r} stands there twice: give each its own"
-        raise UsageError(msg)
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardSource(Model):
-    """Who a card is from: a small picture and a few words, 20 characters at best."""
-
-    desc: str = ""
-    icon_url: str = ""
-    desc_color: CardColor = attrs.field(default=CardColor.GREY, converter=CardColor)
-
-    def __attrs_post_init__(self) -> None:
-        _values.check_choice(self.desc_color, "desc_color")
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardMenuItem(Model):
-    """One entry of a card's menu; a click calls you back with the key, 1 to 1,024 bytes."""
-
-    text: str
-    key: str
-
-    def __attrs_post_init__(self) -> None:
-        _needed(self.text, "text")
-        _values.check_bytes(self.key, "key", limits.CARD_KEY_BYTES, at_least=1)
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardMenu(Model):
-    """The menu in a card's upper right corner: 1 to 3 entries, each with a key of its own."""
-
-    action_list: tuple[CardMenuItem, ...] = attrs.field(converter=_menu_items)
-    desc: str = ""
-
-    def __attrs_post_init__(self) -> None:
-        _values.check_count(self.action_list, "action_list", at_least=1, at_most=limits.CARD_MENU_ITEMS)
-        _check_unique((item.key for item in self.action_list), "key")
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardTitle(Model):
-    """A title and what stands under it."""
-
-    title: str = ""
-    desc: str = ""
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardEmphasis(Model):
-    """A figure in large type and what it counts."""
-
-    title: str = ""
-    desc: str = ""
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardQuote(Model):
-    """A quotation, which may lead somewhere."""
-
-    quote_text: str = ""
-    title: str = ""
-    type: CardLink = attrs.field(default=CardLink.NOWHERE, converter=CardLink)
-    url: str = ""
-    appid: str = ""
-    pagepath: str = ""
-
-    def __attrs_post_init__(self) -> None:
-        _check_link(self.type, self.url, self.appid, "quote_area")
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardField(Model):
-    """A line of a name and a value, which may be a link, a file or a staff."""
-
-    keyname: str
-    value: str = ""
-    type: CardFieldType = attrs.field(default=CardFieldType.TEXT, converter=CardFieldType)
-    url: str = ""
-    media_id: str = ""
-    userid: str = ""
-
-    def __attrs_post_init__(self) -> None:
-        _values.check_choice(self.type, "type")
-        _needed(self.keyname, "keyname")
-        needed = {CardFieldType.URL: "url", CardFieldType.FILE: "media_id", CardFieldType.STAFF: "userid"}
-        name = needed.get(self.type)
-        if name is not None:
-            _needed(getattr(self, name), name)
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardJump(Model):
-    """A line at the foot of a card that leads somewhere."""
-
-    title: str
-    type: CardLink = attrs.field(default=CardLink.NOWHERE, converter=CardLink)
-    url: str = ""
-    appid: str = ""
-    pagepath: str = ""
-
-    def __attrs_post_init__(self) -> None:
-        _needed(self.title, "title")
-        _check_link(self.type, self.url, self.appid, "jump_list")
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardTarget(Model):
-    """Where a click on the card leads."""
-
-    type: CardLink = attrs.field(converter=CardLink)
-    url: str = ""
-    appid: str = ""
-    pagepath: str = ""
-
-    def __attrs_post_init__(self) -> None:
-        _check_link(self.type, self.url, self.appid, "card_action")
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardImage(Model):
-    """A picture; its width over its height is 1.3, WeCom's default, to 2.25."""
-
-    url: str
-    aspect_ratio: float | None = None
-
-    def __attrs_post_init__(self) -> None:
-        _needed(self.url, "card_image.url")
-        least, most = limits.CARD_RATIO_LEAST, limits.CARD_RATIO_MOST
-        if self.aspect_ratio is not None and not least <= self.aspect_ratio <= most:
-            msg = f"aspect_ratio is {self.aspect_ratio}: it must be from {least} to {most}"
-            raise UsageError(msg)
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardImageText(Model):
-    """A picture on the left, words on the right, which may lead somewhere."""
-
-    image_url: str
-    title: str = ""
-    desc: str = ""
-    type: CardLink = attrs.field(default=CardLink.NOWHERE, converter=CardLink)
-    url: str = ""
-    appid: str = ""
-    pagepath: str = ""
-
-    def __attrs_post_init__(self) -> None:
-        _needed(self.image_url, "image_text_area.image_url")
-        _check_link(self.type, self.url, self.appid, "image_text_area")
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardParagraph(Model):
-    """A heading and a few words under it."""
-
-    title: str
-    desc: str = ""
-
-    def __attrs_post_init__(self) -> None:
-        _needed(self.title, "title")
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardOption(Model):
-    """
-    One of several answers.
-
-    Args:
-        id: what you are called back with, 1 to 128 bytes.
-        text: what staff read.
-        is_checked: whether it is ticked at first; votes only.
-    """
-
-    id: str
-    text: str
-    is_checked: bool | None = None
-
-    def __attrs_post_init__(self) -> None:
-        _values.check_bytes(self.id, "id", limits.CARD_OPTION_ID_BYTES, at_least=1)
-        _needed(self.text, "text")
-
-
-def _check_options(options: tuple[CardOption, ...], at_most: int) -> None:
-    _values.check_count(options, "option_list", at_least=1, at_most=at_most)
-    _check_unique((option.id for option in options), "id")
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardSelect(Model):
-    """A question with 1 to 10 answers, one of which is chosen."""
-
-    question_key: str
-    option_list: tuple[CardOption, ...] = attrs.field(converter=_options)
-    title: str = ""
-    selected_id: str = ""
-
-    def __attrs_post_init__(self) -> None:
-        _needed(self.question_key, "question_key")
-        _check_options(self.option_list, limits.CARD_OPTIONS)
-        if self.selected_id and self.selected_id not in {option.id for option in self.option_list}:
-            msg = "selected_id is the id of no option: give one of option_list"
-            raise UsageError(msg)
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardButton(Model):
-    """
-    A button.
-
-    Args:
-        text: what staff read.
-        key: what you are called back with, 1 to 1,024 bytes.
-        url: leads there instead of calling you back.
-        style: how loud it is.
-        type: URL for a button with a url.
-    """
-
-    text: str
-    key: str = ""
-    url: str = ""
-    style: CardButtonStyle = attrs.field(default=CardButtonStyle.BLUE, converter=CardButtonStyle)
-    type: CardLink = attrs.field(default=CardLink.NOWHERE, converter=CardLink)
-
-    def __attrs_post_init__(self) -> None:
-        _needed(self.text, "text")
-        _values.check_choice(self.style, "style")
-        if self.type not in {CardLink.NOWHERE, CardLink.URL} or (self.type is CardLink.URL) != bool(self.url):
-            msg = "a button that leads somewhere needs a url and type=CardLink.URL: give both, or none of them"
-            raise UsageError(msg)
-        if bool(self.key) == bool(self.url):
-            msg = "a button calls you back or leads somewhere: give one of key and url"
-            raise UsageError(msg)
-        _values.check_bytes(self.key, "key", limits.CARD_KEY_BYTES)
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardSubmit(Model):
-    """The button that hands the answers in; you are called back with the key."""
-
-    text: str
-    key: str
-
-    def __attrs_post_init__(self) -> None:
-        _needed(self.text, "text")
-        _values.check_bytes(self.key, "key", limits.CARD_KEY_BYTES, at_least=1)
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class CardCheckbox(Model):
-    """A vote on 1 to 20 options; with ``mode`` 1 several may be ticked."""
-
-    question_key: str
-    option_list: tuple[CardOption, ...] = attrs.field(converter=_options)
-    mode: int = 0
-
-    def __attrs_post_init__(self) -> None:
-        _needed(self.question_key, "question_key")
-        _values.check_range(self.mode, "mode", 0, 1)
-        _check_options(self.option_list, limits.CARD_VOTES)
 
 
 def _title(value: str | CardTitle | None) -> CardTitle | None:
@@ -419,8 +69,8 @@ class _Card(Model):
     action_menu: CardMenu | None = None
     quote_area: CardQuote | None = None
     sub_title_text: str = ""
-    horizontal_content_list: tuple[CardField, ...] = attrs.field(default=(), converter=_fields)
-    jump_list: tuple[CardJump, ...] = attrs.field(default=(), converter=_jumps)
+    horizontal_content_list: tuple[CardField, ...] = attrs.field(default=(), converter=fields)
+    jump_list: tuple[CardJump, ...] = attrs.field(default=(), converter=jumps)
     card_action: CardTarget | None = attrs.field(default=None, converter=_target)
     task_id: str = ""
 
@@ -432,7 +82,7 @@ class _Card(Model):
             raise UsageError(msg)
 
     def _check_title(self) -> None:
-        _needed(self.main_title.title if self.main_title else "", "main_title")
+        needed(self.main_title.title if self.main_title else "", "main_title")
 
     def _check_target(self) -> None:
         if self.card_action is None or self.card_action.type is CardLink.NOWHERE:
@@ -484,7 +134,7 @@ class NewsNotice(_Card):
     card_type: ClassVar[str] = "news_notice"
     card_image: CardImage | None = None
     image_text_area: CardImageText | None = None
-    vertical_content_list: tuple[CardParagraph, ...] = attrs.field(default=(), converter=_paragraphs)
+    vertical_content_list: tuple[CardParagraph, ...] = attrs.field(default=(), converter=paragraphs)
 
     def __attrs_post_init__(self) -> None:
         self._check()
@@ -510,7 +160,7 @@ class ButtonInteraction(_Card):
     """
 
     card_type: ClassVar[str] = "button_interaction"
-    button_list: tuple[CardButton, ...] = attrs.field(converter=_buttons)
+    button_list: tuple[CardButton, ...] = attrs.field(converter=buttons)
     button_selection: CardSelect | None = None
     replace_text: str = ""
 
@@ -551,7 +201,7 @@ class MultipleInteraction(_Card):
     """
 
     card_type: ClassVar[str] = "multiple_interaction"
-    select_list: tuple[CardSelect, ...] = attrs.field(converter=_selects)
+    select_list: tuple[CardSelect, ...] = attrs.field(converter=selects)
     submit_button: CardSubmit
     replace_text: str = ""
 
@@ -559,7 +209,7 @@ class MultipleInteraction(_Card):
         self._check()
         self._check_title()
         _values.check_count(self.select_list, "select_list", at_least=1, at_most=limits.CARD_SELECTS)
-        _check_unique((select.question_key for select in self.select_list), "question_key")
+        check_unique((select.question_key for select in self.select_list), "question_key")
 
 
 Card: TypeAlias = TextNotice | NewsNotice | ButtonInteraction | VoteInteraction | MultipleInteraction
