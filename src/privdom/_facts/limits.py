@@ -148,7 +148,6 @@ CARD_UPDATE_SECONDS: Final = 72 * 3_600
 # Tickets of the JS-SDK (90506, 90312); both kinds together.
 TICKET_SECONDS: Final = 7_200
 TICKETS_PER_APP_AND_HOUR: Final = 100
-TICKETS_PER_CORP_AND_HOUR: Final = 400
 
 # Callbacks (90930).
 CALLBACK_SECONDS: Final = 5

@@ -47,7 +47,6 @@ class Rules:
     trusted_ips: tuple[str, ...] = ()
     """Addresses that may call (企业可信IP); empty: all."""
     token_life: timedelta = timedelta(seconds=limits.TOKEN_SECONDS)
-
     ticket_quota: Quota = Quota(limits.TICKETS_PER_APP_AND_HOUR, 3_600)
     """For both kinds of JS-SDK ticket together, over real time (90312). Whether they share it is documented nowhere."""
     contacts_sync: bool = True
