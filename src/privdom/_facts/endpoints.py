@@ -49,8 +49,20 @@ _CONTACT = "/cgi-bin/externalcontact/"
 _ACQUISITION = _CONTACT + "customer_acquisition/"
 
 GETTOKEN = Endpoint("GET", "/cgi-bin/gettoken", 91039, Effect.READ, "token")
+CALLBACK_IPS = Endpoint("GET", "/cgi-bin/getcallbackip", 90930, Effect.READ, "network.callback_ips")
+API_IPS = Endpoint("GET", "/cgi-bin/get_api_domain_ip", 92520, Effect.READ, "network.api_ips")
 USER_GET = Endpoint("GET", "/cgi-bin/user/get", 90196, Effect.READ, "staff.get")
 USER_LIST = Endpoint("GET", "/cgi-bin/user/list", 90201, Effect.READ, "staff.list")
+USER_SIMPLE_LIST = Endpoint("GET", "/cgi-bin/user/simplelist", 90200, Effect.READ, "staff.simple_list")
+USER_IDS = Endpoint("POST", "/cgi-bin/user/list_id", 96067, Effect.READ, "staff.ids")
+DEPARTMENT_LIST = Endpoint("GET", "/cgi-bin/department/list", 90208, Effect.READ, "departments.list")
+DEPARTMENT_SIMPLE_LIST = Endpoint(
+    "GET", "/cgi-bin/department/simplelist", 95350, Effect.READ, "departments.simple_list"
+)
+DEPARTMENT_GET = Endpoint("GET", "/cgi-bin/department/get", 95351, Effect.READ, "departments.get")
+# A code works once: WeCom refuses the second call with it.
+OAUTH_USER = Endpoint("GET", "/cgi-bin/auth/getuserinfo", 91023, Effect.GUARDED, "oauth.user")
+OAUTH_DETAIL = Endpoint("POST", "/cgi-bin/auth/getuserdetail", 95833, Effect.READ, "oauth.detail")
 FOLLOW_USER_LIST = Endpoint("GET", _CONTACT + "get_follow_user_list", 92571, Effect.READ, "staff.serving")
 CONTACT_LIST = Endpoint("GET", _CONTACT + "list", 92113, Effect.READ, "contacts.list")
 CONTACT_GET = Endpoint("GET", _CONTACT + "get", 92114, Effect.READ, "contacts.get")
@@ -65,6 +77,10 @@ STRATEGY_CREATE = Endpoint(
 )
 STRATEGY_EDIT = Endpoint("POST", _CONTACT + "customer_strategy/edit", 94883, Effect.IDEMPOTENT, "strategies.edit")
 STRATEGY_DELETE = Endpoint("POST", _CONTACT + "customer_strategy/del", 94883, Effect.IDEMPOTENT, "strategies.delete")
+ID_OPENID = Endpoint("POST", _CONTACT + "convert_to_openid", 92323, Effect.READ, "ids.openid")
+ID_FROM_TMP = Endpoint("POST", "/cgi-bin/idconvert/convert_tmp_external_userid", 98729, Effect.READ, "ids.from_tmp")
+ID_CUSTOMER = Endpoint("POST", _CONTACT + "from_service_external_userid", 95884, Effect.READ, "ids.customer")
+ID_STAFF = Endpoint("POST", "/cgi-bin/batch/openuserid_to_userid", 95884, Effect.READ, "ids.staff")
 TAG_LIST = Endpoint("POST", _CONTACT + "get_corp_tag_list", 92117, Effect.READ, "tags.list")
 TAG_ADD = Endpoint("POST", _CONTACT + "add_corp_tag", 92117, Effect.RECONCILABLE, "tags.add")
 TAG_EDIT = Endpoint("POST", _CONTACT + "edit_corp_tag", 92117, Effect.IDEMPOTENT, "tags.edit")
@@ -165,11 +181,31 @@ GROUP_STATISTICS = Endpoint("POST", _CONTACT + "groupchat/statistic", 92133, Eff
 GROUP_STATISTICS_BY_DAY = Endpoint(
     "POST", _CONTACT + "groupchat/statistic_group_by_day", 92133, Effect.READ, "statistics.groups_by_day"
 )
+# No list tells which app messages there are, so nothing shows what became of one whose answer is lost.
+APP_MESSAGE_SEND = Endpoint("POST", "/cgi-bin/message/send", 90236, Effect.ONE_SHOT, "app_messages.send")
+# The same with the duplicate check: WeCom does not deliver equal content twice.
+APP_MESSAGE_SEND_CHECKED = APP_MESSAGE_SEND._replace(effect=Effect.GUARDED)
+APP_MESSAGE_RECALL = Endpoint("POST", "/cgi-bin/message/recall", 94867, Effect.IDEMPOTENT, "app_messages.recall")
+# A response_code works once: WeCom refuses the second call with it.
+APP_CARD_UPDATE = Endpoint(
+    "POST", "/cgi-bin/message/update_template_card", 94888, Effect.GUARDED, "app_messages.update_card"
+)
+TICKET_CORP = Endpoint("GET", "/cgi-bin/get_jsapi_ticket", 90506, Effect.READ, "tickets.corp")
+TICKET_APP = Endpoint("GET", "/cgi-bin/ticket/get", 90506, Effect.READ, "tickets.app")
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     GETTOKEN,
+    CALLBACK_IPS,
+    API_IPS,
     USER_GET,
     USER_LIST,
+    USER_SIMPLE_LIST,
+    USER_IDS,
+    DEPARTMENT_LIST,
+    DEPARTMENT_SIMPLE_LIST,
+    DEPARTMENT_GET,
+    OAUTH_USER,
+    OAUTH_DETAIL,
     FOLLOW_USER_LIST,
     CONTACT_LIST,
     CONTACT_GET,
@@ -182,6 +218,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     STRATEGY_CREATE,
     STRATEGY_EDIT,
     STRATEGY_DELETE,
+    ID_OPENID,
+    ID_FROM_TMP,
+    ID_CUSTOMER,
+    ID_STAFF,
     TAG_LIST,
     TAG_ADD,
     TAG_EDIT,
@@ -258,5 +298,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     STAFF_STATISTICS,
     GROUP_STATISTICS,
     GROUP_STATISTICS_BY_DAY,
+    APP_MESSAGE_SEND,
+    APP_MESSAGE_RECALL,
+    APP_CARD_UPDATE,
+    TICKET_CORP,
+    TICKET_APP,
 )
 """Every endpoint this library can call, in the order of the documentation's chapters."""

@@ -7,6 +7,7 @@ from privdom.sandbox.box import Sandbox
 from privdom.sandbox.clock import VirtualClock
 from privdom.sandbox.faults import Fault, FaultKind, Faults
 from privdom.sandbox.record import (
+    AppMessageEntry,
     CallbackEntry,
     CallEntry,
     ConclusionEntry,
@@ -25,6 +26,7 @@ from privdom.sandbox.rules import Quota, Rules
 
 
 __all__ = [
+    "AppMessageEntry",
     "CallEntry",
     "CallbackEntry",
     "ConclusionEntry",

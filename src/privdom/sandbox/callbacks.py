@@ -97,6 +97,11 @@ class Callbacks:
         """How many callbacks wait to be delivered."""
         return len(self._pending)
 
+    @property
+    def connected(self) -> bool:
+        """Whether somebody receives them."""
+        return self._receiver is not None
+
     def receive(self, receiver: Receiver | None) -> None:
         """Deliver to *receiver* from now on."""
         with self._lock:

@@ -39,6 +39,7 @@ _METHODS: Final = (
     "admin_edits_tag",
     "advance",
     "advance_to",
+    "alias",
     "befriend",
     "create_group",
     "customer_comments",
@@ -61,6 +62,7 @@ _METHODS: Final = (
     "set_staff",
     "settings",
     "staff_comments",
+    "sign_in",
     "staff_confirms",
     "staff_deletes_customer",
     "staff_edits_customer",
@@ -71,6 +73,7 @@ _METHODS: Final = (
     "staff_sends",
     "staff_writes",
     "state",
+    "tmp_id",
     "verify_callback_url",
 )
 

@@ -14,6 +14,7 @@ from typing import Final
 import attrs
 
 from privdom._facts.endpoints import (
+    APP_MESSAGE_SEND,
     MARK_TAG,
     MOMENT_ADD,
     MOMENT_STRATEGY_CREATE,
@@ -21,6 +22,8 @@ from privdom._facts.endpoints import (
     RESIGNED_TRANSFER,
     STRATEGY_CREATE,
     STRATEGY_EDIT,
+    TICKET_APP,
+    TICKET_CORP,
 )
 from privdom.sandbox.chance import digest
 from privdom.sandbox.clock import VirtualClock
@@ -87,6 +90,18 @@ class Tokens:
             token.revoked = True
 
 
+def _quotas(path: str, rules: Rules) -> list[tuple[str, Quota]]:
+    """Return what a call to *path* counts against, and under which name."""
+    if path == APP_MESSAGE_SEND.path:  # by staff and by day only (90312)
+        return []
+    quotas = [(path, quota) for quota in rules.quotas]
+    if path == MOMENT_ADD.path:
+        quotas.append((path, rules.moment_quota))
+    if path in _TICKETS:
+        quotas.append(("tickets", rules.ticket_quota))
+    return quotas
+
+
 class Quotas:
     """Calls per API path in sliding windows of real time; who exceeds one is locked out for as long."""
 
@@ -102,16 +117,16 @@ class Quotas:
         with self._lock:
             if now < self._locked.get(path, now):
                 raise WeComError(45009)
-            quotas = (*rules.quotas, rules.moment_quota) if path == MOMENT_ADD.path else rules.quotas
-            for quota in quotas:
-                times = self._times.setdefault((path, quota), deque())
+            quotas = _quotas(path, rules)
+            for name, quota in quotas:
+                times = self._times.setdefault((name, quota), deque())
                 while times and times[0] <= now - quota.seconds:
                     times.popleft()
                 if len(times) >= quota.calls:
                     self._locked[path] = now + quota.seconds
                     raise WeComError(45009)
-            for quota in quotas:
-                self._times[path, quota].append(now)
+            for name, quota in quotas:
+                self._times[name, quota].append(now)
 
 
 @attrs.define
@@ -159,3 +174,4 @@ _GUARDED: Final[dict[str, tuple[str, ...]]] = {
     MOMENT_STRATEGY_CREATE.path: (),
     MOMENT_STRATEGY_EDIT.path: (),
 }
+_TICKETS: Final = (TICKET_CORP.path, TICKET_APP.path)

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from privdom._facts import limits
-from privdom.sandbox import acts, links, publishing
+from privdom.sandbox import acts, identities, links, publishing
 from privdom.sandbox.acts import Opened, Scanned
 from privdom.sandbox.chance import identifier
 from privdom.sandbox.handlers import tags
 from privdom.sandbox.handlers.groups import seal_group
 from privdom.sandbox.state import Customer, Department, Follow, Group, GroupMember, Happening, Reaction, Staff
-from privdom.sandbox.world import World
+from privdom.sandbox.world import AGENT_ID, World
 
 
 __all__ = ["ROOT", "People"]
@@ -40,6 +40,11 @@ class People:
     def seed(self) -> int:
         """What everything here depends on."""
         return self._world.seed
+
+    @property
+    def agent_id(self) -> int:
+        """The agentid of the corp's one app."""
+        return AGENT_ID
 
     def add_department(self, name: str, *, parent: int = ROOT, department_id: int | None = None) -> int:
         """Add a department and return its id."""
@@ -295,6 +300,26 @@ class People:
         with self._lock:
             task = acts.published(self._world, moment_id, userid)
             task.comments.append(Reaction("", userid, self._world.timestamp))
+
+    def sign_in(self, person: str, *, private: bool = False, shares: Sequence[str] | None = None) -> str:
+        """
+        Have a staff or a customer sign in to a page of the app; return the code that the browser comes back with.
+
+        ``private`` is the scope snsapi_privateinfo; ``shares`` is what staff agree to show then, everything by
+        default: gender, avatar, qr_code, mobile, email, biz_mail, address.
+        """
+        with self._lock:
+            return identities.sign_in(self._world, person, private=private, shares=shares)
+
+    def tmp_id(self, external_userid: str, *, business_type: int = 2) -> str:
+        """Have a customer come to a meeting (1), fill in a form (2) or open a document (3); return their id there."""
+        with self._lock:
+            return identities.tmp_id(self._world, external_userid, business_type)
+
+    def alias(self, person: str, *, agent_id: int) -> str:
+        """Return the id of a staff or a customer in a provider's app, which has this agentid in the corp."""
+        with self._lock:
+            return identities.alias(self._world, person, agent_id)
 
     # What admins do in the console; these fire callbacks too.
 

@@ -10,6 +10,7 @@ import attrs
 
 
 __all__ = [
+    "AppMessageEntry",
     "CallEntry",
     "CallbackEntry",
     "ConclusionEntry",
@@ -182,6 +183,25 @@ class PublicationEntry:
 
 
 @attrs.frozen
+class AppMessageEntry:
+    """
+    A message of the app to staff, and what became of it.
+
+    ``content`` is the text, or the JSON of anything else, as staff saw it;
+    ``staff`` are those who got it, ``dropped`` those who got too many and whom
+    no answer names. One that the duplicate check stopped went to nobody.
+    """
+
+    msgid: str
+    at: datetime
+    kind: Literal["sent", "stopped", "recalled", "updated"]
+    msgtype: str
+    content: str
+    staff: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
+
+
+@attrs.frozen
 class CallbackEntry:
     """The end of a callback; ``xml`` is the message before encryption."""
 
@@ -208,6 +228,7 @@ Entry = (
     | EventEntry
     | InterceptEntry
     | PublicationEntry
+    | AppMessageEntry
     | CallbackEntry
 )
 E = TypeVar("E", bound=Entry)
@@ -230,6 +251,7 @@ class Record:
     events: list[EventEntry] = attrs.Factory(list[EventEntry])
     interceptions: list[InterceptEntry] = attrs.Factory(list[InterceptEntry])
     publications: list[PublicationEntry] = attrs.Factory(list[PublicationEntry])
+    app_messages: list[AppMessageEntry] = attrs.Factory(list[AppMessageEntry])
     callbacks: list[CallbackEntry] = attrs.Factory(list[CallbackEntry])
 
     @property
@@ -256,6 +278,7 @@ class Record:
             "events": self.events,
             "interceptions": self.interceptions,
             "publications": self.publications,
+            "app_messages": self.app_messages,
             "callbacks": self.callbacks,
         }
 
@@ -280,6 +303,7 @@ class Record:
             read("events", EventEntry),
             read("interceptions", InterceptEntry),
             read("publications", PublicationEntry),
+            read("app_messages", AppMessageEntry),
             read("callbacks", CallbackEntry),
         )
 

@@ -16,6 +16,7 @@ from privdom.sandbox.acts import Opened, Scanned
 from privdom.sandbox.control import PREFIX
 from privdom.sandbox.faults import Fault, FaultKind
 from privdom.sandbox.record import Record
+from privdom.sandbox.world import AGENT_ID
 
 
 __all__ = ["RemoteClock", "RemoteFaults", "RemoteSandbox"]
@@ -124,6 +125,11 @@ class RemoteSandbox:
     def corp_id(self) -> str:
         """The corp's id."""
         return self.settings()["corp_id"]
+
+    @property
+    def agent_id(self) -> int:
+        """The agentid of the corp's one app."""
+        return AGENT_ID
 
     @property
     def secret(self) -> str:
@@ -375,6 +381,19 @@ class RemoteSandbox:
     def staff_comments(self, userid: str, moment_id: str) -> None:
         """Have staff comment on the moment that they published."""
         self._line.ask("staff_comments", userid=userid, moment_id=moment_id)
+
+    def sign_in(self, person: str, *, private: bool = False, shares: Sequence[str] | None = None) -> str:
+        """Have a staff or a customer sign in; return the code that the browser comes back with."""
+        given = None if shares is None else list(shares)
+        return str(self._line.ask("sign_in", person=person, private=private, shares=given))
+
+    def tmp_id(self, external_userid: str, *, business_type: int = 2) -> str:
+        """Have a customer come to a meeting, fill in a form or open a document; return their id there."""
+        return str(self._line.ask("tmp_id", external_userid=external_userid, business_type=business_type))
+
+    def alias(self, person: str, *, agent_id: int) -> str:
+        """Return the id of a staff or a customer in a provider's app."""
+        return str(self._line.ask("alias", person=person, agent_id=agent_id))
 
     def admin_adds_tags(self, group_name: str, names: Sequence[str]) -> dict[str, str]:
         """Have an admin create tags; return name to tag id."""

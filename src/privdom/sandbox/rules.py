@@ -47,6 +47,10 @@ class Rules:
     trusted_ips: tuple[str, ...] = ()
     """Addresses that may call (企业可信IP); empty: all."""
     token_life: timedelta = timedelta(seconds=limits.TOKEN_SECONDS)
+    ticket_quota: Quota = Quota(limits.TICKETS_PER_APP_AND_HOUR, 3_600)
+    """For both kinds of JS-SDK ticket together, over real time (90312). Whether they share it is documented nowhere."""
+    contacts_sync: bool = True
+    """Whether the secret is that of 通讯录同步 as well, without which `user/list_id` answers 48002."""
 
     # Customers and tags.
     empty_list_errcode: int = 84061
@@ -142,6 +146,21 @@ class Rules:
     """Whether asking for the senders of a cancelled message answers 41093, as one report says."""
     second_cancel_errcode: int = 41093
     """What cancelling twice answers; undocumented. 0: accepted again."""
+
+    # App messages (90236, 94867).
+    accounts: int = 500
+    """How many accounts the corp may have: the app can send 200 messages a day (UTC+8) for each."""
+    unlicensed_staff: tuple[str, ...] = ()
+    """Staff without a licence for the API (基础接口许可), who get no app messages."""
+    app_messages_reach_below: bool = True
+    """Whether a message to a department goes to the departments below it too; documented nowhere."""
+    duplicates_keep_msgid: bool = False
+    """
+    Whether a message that the duplicate check stops answers the msgid of the first; documented nowhere. If not, it
+    answers one of its own, which recalls nothing.
+    """
+    second_recall_errcode: int = 0
+    """What taking a message back twice answers; undocumented. 0: accepted again."""
 
     # Callbacks (90930).
     callback_retries: tuple[timedelta, ...] = (timedelta(seconds=5),) * limits.CALLBACK_RETRIES

@@ -162,6 +162,10 @@ def of(world: World) -> dict[str, object]:
             w.template_id: {"text": w.text, "attachment": w.attachment, "notified": w.notified}
             for w in state.group_welcomes.values()
         },
+        "app_messages": {
+            m.msgid: {"msgtype": m.msgtype, "created": m.created, "staff": list(m.staff), "recalled": m.recalled}
+            for m in state.app_messages.values()
+        },
         "messages": {m.msgid: _message(m) for m in state.messages.values()},
         "transfers": [
             {

@@ -11,6 +11,7 @@ import attrs
 
 __all__ = [
     "AcquisitionLink",
+    "AppMessage",
     "ChatTicket",
     "ContactWay",
     "Customer",
@@ -22,10 +23,12 @@ __all__ = [
     "Happening",
     "InterceptRule",
     "JoinWay",
+    "JsTicket",
     "LinkClick",
     "LinkCustomer",
     "Message",
     "Moment",
+    "OAuthCode",
     "Product",
     "Publication",
     "Reaction",
@@ -41,6 +44,7 @@ __all__ = [
     "TempChat",
     "Transfer",
     "Unassigned",
+    "UserTicket",
     "Uses",
     "WelcomeTicket",
 ]
@@ -513,6 +517,49 @@ class Happening:
 
 
 @attrs.define
+class OAuthCode:
+    """What a browser comes back with from a sign-in: of staff, or of somebody from outside."""
+
+    userid: str
+    external_userid: str
+    private: bool
+    shares: frozenset[str]
+    """What staff agreed to show."""
+    created: int
+    used: bool = False
+
+
+@attrs.frozen
+class UserTicket:
+    """Permission to read what staff agreed to show."""
+
+    userid: str
+    shares: frozenset[str]
+    created: int
+
+
+@attrs.frozen
+class JsTicket:
+    """A ticket of the JS-SDK."""
+
+    text: str
+    until: int
+
+
+@attrs.define
+class AppMessage:
+    """A message of the app, and the staff who got it."""
+
+    msgid: str
+    msgtype: str
+    created: int
+    staff: list[str]
+    interactive: bool = False
+    """Whether it is one with buttons."""
+    recalled: bool = False
+
+
+@attrs.define
 class State:
     """Everything, by id."""
 
@@ -562,6 +609,23 @@ class State:
     happened: list[Happening] = attrs.Factory(list[Happening])
     tickets: dict[str, WelcomeTicket] = attrs.Factory(dict[str, WelcomeTicket])
     received: dict[tuple[str, str], int] = attrs.Factory(dict[tuple[str, str], int])
+    oauth_codes: dict[str, OAuthCode] = attrs.Factory(dict[str, OAuthCode])
+    user_tickets: dict[str, UserTicket] = attrs.Factory(dict[str, UserTicket])
+    js_tickets: dict[str, JsTicket] = attrs.Factory(dict[str, JsTicket])
+    """By whose they are: corp or app."""
+    tmp_ids: dict[str, tuple[int, str]] = attrs.Factory(dict[str, tuple[int, str]])
+    """Where a temporary id comes from, and the customer behind it."""
+    aliases: dict[tuple[int, str], str] = attrs.Factory(dict[tuple[int, str], str])
+    """Staff and customers, by the agentid of a provider's app and the id that it knows."""
+    app_messages: dict[str, AppMessage] = attrs.Factory(dict[str, AppMessage])
+    app_messages_by_content: dict[str, str] = attrs.Factory(dict[str, str])
+    """The last msgid of each content that was sent with the duplicate check."""
+    app_messages_by_day: dict[str, int] = attrs.Factory(dict[str, int])
+    app_messages_of: dict[str, list[int]] = attrs.Factory(dict[str, list[int]])
+    """When each staff got one."""
+    response_codes: dict[str, str] = attrs.Factory(dict[str, str])
+    """The msgid of the card that a code changes; a used code is gone."""
+    task_ids: set[str] = attrs.Factory(set[str])
     numbers: int = 0
 
     def number(self) -> int:

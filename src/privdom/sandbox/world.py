@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 import attrs
 
@@ -17,7 +18,10 @@ from privdom.sandbox.rules import Rules
 from privdom.sandbox.state import Customer, Follow, Staff, State
 
 
-__all__ = ["Call", "World"]
+__all__ = ["AGENT_ID", "Call", "World"]
+
+AGENT_ID: Final = 1_000_002
+"""The agentid of the corp's one app."""
 
 
 @attrs.frozen

@@ -10,15 +10,20 @@ import httpx
 from privdom._port import AsyncPort, Blocking, BlockingPort, Clock, Port, blocking
 from privdom.errors import UsageError
 from privdom.wecom.acquisition import Acquisition, AsyncAcquisition
+from privdom.wecom.app_messages import AppMessages, AsyncAppMessages
 from privdom.wecom.codes import AsyncCodes, Codes
 from privdom.wecom.contacts import AsyncContacts, Contacts
+from privdom.wecom.departments import AsyncDepartments, Departments
 from privdom.wecom.group_welcomes import AsyncGroupWelcomes, GroupWelcomes
 from privdom.wecom.groups import AsyncGroups, Groups
+from privdom.wecom.ids import AsyncIds, Ids
 from privdom.wecom.intercept_rules import AsyncInterceptRules, InterceptRules
 from privdom.wecom.join_ways import AsyncJoinWays, JoinWays
 from privdom.wecom.messages import AsyncMessages, Messages
 from privdom.wecom.moment_strategies import AsyncMomentStrategies, MomentStrategies
 from privdom.wecom.moments import AsyncMoments, Moments
+from privdom.wecom.network import AsyncNetwork, Network
+from privdom.wecom.oauth import AsyncOAuth, OAuth
 from privdom.wecom.products import AsyncProducts, Products
 from privdom.wecom.quota import QuotaStore, process_quotas
 from privdom.wecom.retry import Retry
@@ -28,6 +33,7 @@ from privdom.wecom.statistics import AsyncStatistics, Statistics
 from privdom.wecom.strategies import AsyncStrategies, Strategies
 from privdom.wecom.strategy_tags import AsyncStrategyTags, StrategyTags
 from privdom.wecom.tags import AsyncTags, Tags
+from privdom.wecom.tickets import AsyncTickets, Tickets
 from privdom.wecom.token import TokenSource
 from privdom.wecom.transfers import AsyncTransfers, Transfers
 
@@ -144,6 +150,12 @@ class AsyncWeCom:
         self.products = AsyncProducts(self.session)
         self.intercept_rules = AsyncInterceptRules(self.session)
         self.statistics = AsyncStatistics(self.session)
+        self.departments = AsyncDepartments(self.session)
+        self.ids = AsyncIds(self.session)
+        self.oauth = AsyncOAuth(self.session)
+        self.tickets = AsyncTickets(self.session)
+        self.app_messages = AsyncAppMessages(self.session)
+        self.network = AsyncNetwork(self.session)
 
     @property
     def corp_id(self) -> str:
@@ -250,6 +262,12 @@ class WeCom(Blocking[AsyncWeCom]):
         self.products = Products(core.products)
         self.intercept_rules = InterceptRules(core.intercept_rules)
         self.statistics = Statistics(core.statistics)
+        self.departments = Departments(core.departments)
+        self.ids = Ids(core.ids)
+        self.oauth = OAuth(core.oauth)
+        self.tickets = Tickets(core.tickets)
+        self.app_messages = AppMessages(core.app_messages)
+        self.network = Network(core.network)
 
     @property
     def corp_id(self) -> str:

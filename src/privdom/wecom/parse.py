@@ -9,21 +9,27 @@ from privdom._facts.endpoints import ENDPOINTS, Effect, Endpoint
 from privdom.errors import UsageError
 from privdom.wecom import (
     acquisition,
+    app_messages,
     codes,
     contacts,
+    departments,
     group_welcomes,
     groups,
+    ids,
     intercept_rules,
     join_ways,
     messages,
     moment_strategies,
     moments,
+    network,
+    oauth,
     products,
     staff,
     statistics,
     strategies,
     strategy_tags,
     tags,
+    tickets,
     transfers,
 )
 from privdom.wecom._values import Done
@@ -43,8 +49,17 @@ class Classes(NamedTuple):
 
 _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.GETTOKEN: Classes(None, AccessToken),
+    E.CALLBACK_IPS: Classes(None, network.IpList),
+    E.API_IPS: Classes(None, network.IpList),
     E.USER_GET: Classes(staff.GetStaffRequest, staff.Staff),
     E.USER_LIST: Classes(staff.ListStaffRequest, staff.StaffList),
+    E.USER_SIMPLE_LIST: Classes(staff.SimpleListStaffRequest, staff.SimpleStaffList),
+    E.USER_IDS: Classes(staff.ListStaffIdsRequest, staff.StaffIdPage),
+    E.DEPARTMENT_LIST: Classes(departments.ListDepartmentsRequest, departments.DepartmentList),
+    E.DEPARTMENT_SIMPLE_LIST: Classes(departments.ListDepartmentsRequest, departments.DepartmentPlaces),
+    E.DEPARTMENT_GET: Classes(departments.GetDepartmentRequest, departments.DepartmentAnswer),
+    E.OAUTH_USER: Classes(oauth.SignedInRequest, oauth.SignedIn),
+    E.OAUTH_DETAIL: Classes(oauth.StaffDetailRequest, oauth.StaffDetail),
     E.FOLLOW_USER_LIST: Classes(None, staff.ServingStaff),
     E.CONTACT_LIST: Classes(contacts.ListContactsRequest, contacts.CustomerIds),
     E.CONTACT_GET: Classes(contacts.GetContactRequest, contacts.CustomerPage),
@@ -57,6 +72,10 @@ _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.STRATEGY_CREATE: Classes(strategies.NewCustomerStrategy, strategies.CreatedStrategy),
     E.STRATEGY_EDIT: Classes(strategies.EditCustomerStrategyRequest, Done),
     E.STRATEGY_DELETE: Classes(strategies.DeleteStrategyRequest, Done),
+    E.ID_OPENID: Classes(ids.OpenIdRequest, ids.OpenId),
+    E.ID_FROM_TMP: Classes(ids.ConvertTmpIdsRequest, ids.ConvertedTmpIds),
+    E.ID_CUSTOMER: Classes(ids.ConvertCustomerRequest, ids.ConvertedCustomer),
+    E.ID_STAFF: Classes(ids.ConvertStaffRequest, ids.ConvertedStaff),
     E.TAG_LIST: Classes(tags.ListTagsRequest, tags.TagGroups),
     E.TAG_ADD: Classes(tags.AddTagsRequest, tags.AddedTags),
     E.TAG_EDIT: Classes(tags.EditTagRequest, Done),
@@ -133,6 +152,11 @@ _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.STAFF_STATISTICS: Classes(statistics.StaffStatisticsRequest, statistics.StaffStatistics),
     E.GROUP_STATISTICS: Classes(statistics.GroupStatisticsRequest, statistics.GroupStatisticsPage),
     E.GROUP_STATISTICS_BY_DAY: Classes(statistics.GroupDaysRequest, statistics.GroupDays),
+    E.APP_MESSAGE_SEND: Classes(app_messages.SendAppMessageRequest, app_messages.AppMessageSent),
+    E.APP_MESSAGE_RECALL: Classes(app_messages.RecallAppMessageRequest, Done),
+    E.APP_CARD_UPDATE: Classes(app_messages.UpdateCardRequest, app_messages.CardUpdated),
+    E.TICKET_CORP: Classes(None, tickets.TicketAnswer),
+    E.TICKET_APP: Classes(tickets.AppTicketRequest, tickets.TicketAnswer),
 }
 
 CLASSES: dict[str, Classes] = {endpoint.path: classes for endpoint, classes in _BY_ENDPOINT.items()}

@@ -25,7 +25,17 @@ from privdom.errors import NotUnderstood, UsageError
 from privdom.wecom._json import dumps, loads
 
 
-__all__ = ["NO_EXTRA", "Extra", "dumps", "loads", "structure", "tell_apart", "unstructure"]
+__all__ = [
+    "NO_EXTRA",
+    "Extra",
+    "Joined",
+    "dumps",
+    "loads",
+    "structure",
+    "tell_apart",
+    "tell_apart_inside",
+    "unstructure",
+]
 
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
@@ -60,6 +70,12 @@ class Extra(Mapping[str, Any]):
 
 NO_EXTRA = Extra({})
 """What nearly every answer holds in ``extra``."""
+
+
+class Joined(tuple[str, ...]):
+    """A list that WeCom sends as one text, its items joined by bars: ``a|b``."""
+
+    __slots__ = ()
 
 
 class _Malformed(Exception):
@@ -236,6 +252,37 @@ def tell_apart(union: Any, tag: str, kinds: tuple[type[Any], ...], other: Callab
     converter.register_unstructure_hook(union, tag_tells_kind)
 
 
+def tell_apart_inside(union: Any, tag: str, kinds: tuple[type[Any], ...]) -> None:
+    """
+    Let *union* stand for objects whose kind stands in *tag*, beside their content.
+
+    Each class has its kind as an attribute named *tag* that is no field.
+    """
+    by_kind = {getattr(cls, tag): cls for cls in kinds}
+
+    def kind_told_beside(value: Any, _: Any) -> Any:
+        if value.__class__ is not dict:
+            why = "is not an object"
+            raise _Malformed(why)
+        cls = by_kind.get(text_sent_as_number(value.get(tag)))
+        if cls is None:
+            why = "is of a kind that this version does not know"
+            raise _Malformed(why)
+        content = {name: item for name, item in value.items() if name != tag}
+        return converter.get_structure_hook(cls)(content, cls)
+
+    def kind_beside(value: Any) -> dict[str, Any]:
+        return {tag: getattr(value, tag), **converter.unstructure(value)}
+
+    converter.register_structure_hook(union, kind_told_beside)
+    converter.register_unstructure_hook(union, kind_beside)
+
+
+def list_joined_by_bars(value: Any, _: Any = None) -> Joined:
+    """Receivers of app messages come as ``a|b``."""
+    return Joined(item for item in text_sent_as_number(value).split("|") if item)
+
+
 def moment_as_unix_seconds(value: datetime) -> int:
     """Return seconds since 1970, for WeCom knows no time zones."""
     if value.tzinfo is None:
@@ -250,9 +297,10 @@ def moment_as_unix_seconds(value: datetime) -> int:
 def _without_none(annotation: Any) -> Any:
     """``T | None`` and ``T`` are told apart by the default, not here."""
     if get_origin(annotation) in {Union, types.UnionType}:
-        rest = [t for t in get_args(annotation) if t is not type(None)]
-        if len(rest) == 1:
-            return rest[0]
+        first, *rest = (t for t in get_args(annotation) if t is not type(None))
+        annotation = first
+        for other in rest:
+            annotation = annotation | other
     return annotation
 
 
@@ -411,10 +459,12 @@ converter.register_structure_hook(bool, flag_sent_as_number)
 converter.register_structure_hook(datetime, unix_seconds)
 converter.register_structure_hook(IntEnum, value_not_known_yet)
 converter.register_structure_hook(StrEnum, value_not_known_yet)
+converter.register_structure_hook(Joined, list_joined_by_bars)
 converter.register_structure_hook_func(_is_tuple, bare_value_for_a_list)
 converter.register_structure_hook_factory(attrs.has, _structure_class)
 converter.register_unstructure_hook(IntEnum, int)
 converter.register_unstructure_hook(StrEnum, str)
 converter.register_unstructure_hook(datetime, moment_as_unix_seconds)
+converter.register_unstructure_hook(Joined, "|".join)
 converter.register_unstructure_hook_factory(attrs.has, _unstructure_class)
 converter.register_unstructure_hook_factory(_is_tuple, _unstructure_tuple)

@@ -8,20 +8,26 @@ from typing import Final
 from privdom._facts import endpoints as e
 from privdom.sandbox.handlers import (
     acquisition,
+    app_messages,
     codes,
     contacts,
+    departments,
     group_welcomes,
     groups,
+    ids,
     intercept_rules,
     join_ways,
     messages,
     moments,
+    network,
+    oauth,
     products,
     staff,
     statistics,
     strategies,
     strategy_tags,
     tags,
+    tickets,
     transfers,
 )
 from privdom.sandbox.handlers.route import Route
@@ -30,8 +36,17 @@ from privdom.sandbox.handlers.route import Route
 __all__ = ["ROUTES", "Route"]
 
 ROUTES: Final[dict[str, Route]] = {
+    e.CALLBACK_IPS.path: Route(network.addresses, ("ip_list",)),
+    e.API_IPS.path: Route(network.addresses, ("ip_list",)),
     e.USER_GET.path: Route(staff.get),
     e.USER_LIST.path: Route(staff.of_department, ("userlist",)),
+    e.USER_SIMPLE_LIST.path: Route(staff.in_short, ("userlist",)),
+    e.USER_IDS.path: Route(staff.ids, ("dept_user",)),
+    e.DEPARTMENT_LIST.path: Route(departments.tree, ("department",)),
+    e.DEPARTMENT_SIMPLE_LIST.path: Route(departments.places, ("department_id",)),
+    e.DEPARTMENT_GET.path: Route(departments.get),
+    e.OAUTH_USER.path: Route(oauth.user),
+    e.OAUTH_DETAIL.path: Route(oauth.detail),
     e.FOLLOW_USER_LIST.path: Route(staff.serving, ("follow_user",)),
     e.CONTACT_LIST.path: Route(contacts.of_staff, ("external_userid",)),
     e.CONTACT_GET.path: Route(contacts.get, ("follow_user",)),
@@ -44,6 +59,10 @@ ROUTES: Final[dict[str, Route]] = {
     e.STRATEGY_CREATE.path: Route(partial(strategies.create, strategies.CUSTOMERS)),
     e.STRATEGY_EDIT.path: Route(partial(strategies.edit, strategies.CUSTOMERS)),
     e.STRATEGY_DELETE.path: Route(partial(strategies.delete, strategies.CUSTOMERS)),
+    e.ID_OPENID.path: Route(ids.openid),
+    e.ID_FROM_TMP.path: Route(ids.from_tmp, ("results", "invalid_tmp_external_userid_list")),
+    e.ID_CUSTOMER.path: Route(ids.customer),
+    e.ID_STAFF.path: Route(ids.staff, ("userid_list", "invalid_open_userid_list")),
     e.TAG_LIST.path: Route(tags.library, ("tag_group",)),
     e.TAG_ADD.path: Route(tags.add),
     e.TAG_EDIT.path: Route(tags.edit),
@@ -120,5 +139,10 @@ ROUTES: Final[dict[str, Route]] = {
     e.STAFF_STATISTICS.path: Route(statistics.of_staff, ("behavior_data",)),
     e.GROUP_STATISTICS.path: Route(statistics.of_groups, ("items",)),
     e.GROUP_STATISTICS_BY_DAY.path: Route(statistics.by_day, ("items",)),
+    e.APP_MESSAGE_SEND.path: Route(app_messages.send),
+    e.APP_MESSAGE_RECALL.path: Route(app_messages.recall),
+    e.APP_CARD_UPDATE.path: Route(app_messages.update_card),
+    e.TICKET_CORP.path: Route(tickets.corp),
+    e.TICKET_APP.path: Route(tickets.app),
 }
 """By path; gettoken is answered at the door."""

@@ -1,0 +1,398 @@
+"""Messages of the app to staff."""
+
+from __future__ import annotations
+
+import json
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from privdom.sandbox import AppMessageEntry
+from tests.sandbox.calls import post
+from tests.sandbox.conftest import Api, sign_in
+
+
+TEXT = {"msgtype": "text", "text": {"content": "早会九点"}}
+LINK = {"type": 1, "url": "https://example.com"}
+NOTICE = {"card_type": "text_notice", "main_title": {"title": "t"}, "card_action": LINK}
+NEWS = {
+    "card_type": "news_notice",
+    "main_title": {"title": "t"},
+    "card_action": LINK,
+    "card_image": {"url": "https://example.com/p.png"},
+}
+OPTIONS = [{"id": "1", "text": "a"}, {"id": "2", "text": "b"}]
+SUBMIT = {"text": "交", "key": "k"}
+BUTTONS = {
+    "card_type": "button_interaction",
+    "main_title": {"title": "t"},
+    "task_id": "t1",
+    "button_list": [{"text": "好", "key": "yes"}],
+}
+VOTE = {
+    "card_type": "vote_interaction",
+    "main_title": {"title": "t"},
+    "task_id": "t1",
+    "checkbox": {"question_key": "q", "option_list": OPTIONS},
+    "submit_button": SUBMIT,
+}
+SELECTS = {
+    "card_type": "multiple_interaction",
+    "main_title": {"title": "t"},
+    "task_id": "t1",
+    "select_list": [{"question_key": "q", "option_list": OPTIONS}],
+    "submit_button": SUBMIT,
+}
+
+
+def send(api: Api, **change: Any) -> dict[str, Any]:
+    return post(api, "message/send", **{"touser": "anna", "agentid": api.box.agent_id, **TEXT, **change})
+
+
+def card(api: Api, body: dict[str, Any], **change: Any) -> dict[str, Any]:
+    return send(api, msgtype="template_card", template_card={**body, **change})
+
+
+def last(api: Api) -> AppMessageEntry:
+    return api.box.record.app_messages[-1]
+
+
+def received(api: Api) -> list[str]:
+    """Return who got which text, one entry a head."""
+    entries = [entry for entry in api.box.record.app_messages if entry.kind == "sent"]
+    return [f"{userid}: {entry.content}" for entry in entries for userid in entry.staff]
+
+
+@pytest.fixture
+def heard(corp: Callable[..., Api]) -> Api:
+    """Return a client of a corp whose callbacks somebody hears."""
+    api = corp()
+    api.box.set_callback("http://127.0.0.1:9/")
+    return api
+
+
+def test_text(api: Api) -> None:
+    """Staff who are named get it, in whatever case; it is known by its msgid."""
+    answer = send(api, touser="ANNA|ben|ben")
+
+    assert ["anna: 早会九点", "ben: 早会九点"] == received(api)
+    assert last(api).msgid == answer["msgid"]
+    assert {""} == {answer[name] for name in ("invaliduser", "invalidparty", "invalidtag", "unlicenseduser")}
+    assert "response_code" not in answer
+    assert [answer["msgid"]] == list(api.box.state()["app_messages"])  # type: ignore[call-overload]
+
+
+def test_everyone(api: Api) -> None:
+    """All staff; departments beside them do not matter."""
+    answer = send(api, touser="@all", toparty="99")
+
+    assert 3 == len(received(api))
+    assert "" == answer["invalidparty"]
+
+
+def test_departments(corp: Callable[..., Api]) -> None:
+    """The staff of a department and of those below it, each once; below can be switched off."""
+    for rules, expected in (({}, ("dora", "emil")), ({"app_messages_reach_below": False}, ("dora",))):
+        api = corp(**rules)
+        east = api.box.add_department("华东")
+        api.box.add_staff("dora", department=east)
+        api.box.add_staff("emil", department=api.box.add_department("门店", parent=east))
+        send(api, touser="dora", toparty=str(east))
+
+        assert expected == last(api).staff
+
+
+def test_bad_receivers(corp: Callable[..., Api]) -> None:
+    """They are named, userids in lower case; the others get it."""
+    api = corp(unlicensed_staff=("Ben",))
+    answer = send(api, touser="anna|Nobody|BEN", toparty="1|99|x", totag="5")
+
+    assert ("nobody", "ben") == (answer["invaliduser"], answer["unlicenseduser"])
+    assert ("99|x", "5") == (answer["invalidparty"], answer["invalidtag"])
+    assert ["anna", "chen"] == sorted(last(api).staff)
+
+
+def test_nobody_is_left(corp: Callable[..., Api]) -> None:
+    """All unknown is an error, all without licence is none."""
+    api = corp(unlicensed_staff=("ben",))
+
+    assert 81013 == send(api, touser="nobody", totag="5")["errcode"]
+    assert (0, "ben") == tuple(send(api, touser="ben")[name] for name in ("errcode", "unlicenseduser"))
+    assert [] == received(api)
+
+
+MISTAKES: list[tuple[int, dict[str, Any]]] = [
+    (82001, {"touser": ""}),
+    (40032, {"touser": "|".join(f"u{i}" for i in range(1_001))}),
+    (82002, {"toparty": "|".join(map(str, range(101)))}),
+    (82003, {"totag": "|".join(map(str, range(101)))}),
+    (41011, {"agentid": None}),
+    (301002, {"agentid": 5}),
+    (40058, {"safe": 3}),
+    (40008, {"msgtype": None}),
+    (40008, {"msgtype": "song"}),
+    (44004, {"text": None}),
+    (44004, {"text": {"content": ""}}),
+    (40063, {"msgtype": "markdown", "markdown": {}}),
+    (40063, {"msgtype": "image"}),
+    (40063, {"msgtype": "news", "news": {"articles": []}}),
+    (45008, {"msgtype": "news", "news": {"articles": [{"title": "t", "url": "u"}] * 9}}),
+    (40063, {"msgtype": "news", "news": {"articles": [{"url": "u"}]}}),
+    (40063, {"msgtype": "news", "news": {"articles": [{"title": "t", "appid": "wx1"}]}}),
+    (40058, {"enable_duplicate_check": 1, "duplicate_check_interval": 14_401}),
+]
+
+
+def test_mistakes(api: Api) -> None:
+    """Each mistake has its errcode, and nobody gets anything."""
+    expected = [errcode for errcode, _ in MISTAKES]
+
+    assert expected == [send(api, **change)["errcode"] for _, change in MISTAKES]
+    assert [] == api.box.record.app_messages
+
+
+def test_long_text_is_cut(api: Api) -> None:
+    """At 2,048 bytes, between characters."""
+    send(api, text={"content": "好" * 1_000})
+
+    assert "好" * 682 == last(api).content
+
+
+def test_other_kinds(api: Api) -> None:
+    """News are kept as they came, and so are kinds that nobody checks here."""
+    news = {"articles": [{"title": "t", "appid": "wx1", "pagepath": "p"}]}
+    send(api, msgtype="news", news=news)
+    assert ("news", news) == (last(api).msgtype, json.loads(last(api).content))
+    send(api, msgtype="image", image={"media_id": "m"})
+    assert ("image", {"media_id": "m"}) == (last(api).msgtype, json.loads(last(api).content))
+    send(api, msgtype="markdown", markdown={"content": "**t**"})
+    assert ("markdown", "**t**") == (last(api).msgtype, last(api).content)
+
+
+def test_duplicates(api: Api) -> None:
+    """The same call within the interval goes to nobody; another text, another receiver, or later does."""
+    check = {"enable_duplicate_check": 1, "duplicate_check_interval": 60}
+    first, second = send(api, **check), send(api, **check)
+    send(api, **check, touser="ben")
+    api.box.advance(timedelta(seconds=59))
+    send(api, **check)
+    api.box.advance(timedelta(seconds=1))
+    send(api, **check)
+
+    assert ["sent", "stopped", "sent", "stopped", "sent"] == [e.kind for e in api.box.record.app_messages]
+    assert ["anna: 早会九点", "ben: 早会九点", "anna: 早会九点"] == received(api)
+    assert (0, 0, True) == (first["errcode"], second["errcode"], first["msgid"] != second["msgid"])
+    assert 40058 == post(api, "message/recall", msgid=second["msgid"])["errcode"]
+
+
+def test_duplicates_last_half_an_hour(corp: Callable[..., Api]) -> None:
+    """By default; and the msgid may be that of the first."""
+    api = corp(duplicates_keep_msgid=True)
+    first = send(api, enable_duplicate_check=1)
+    api.box.advance(timedelta(seconds=1_799))
+    second = send(api, enable_duplicate_check=1)
+    api.box.advance(timedelta(seconds=1))
+    third = send(api, enable_duplicate_check=1)
+
+    assert first["msgid"] == second["msgid"] != third["msgid"]
+
+
+def test_without_the_check(api: Api) -> None:
+    """The same call twice is two messages."""
+    send(api)
+    send(api)
+
+    assert 2 == len(received(api))
+
+
+def test_too_many_are_dropped(api: Api) -> None:
+    """More than 30 a minute to one staff go nowhere, and the answer does not say so."""
+    answers = {send(api, text={"content": str(i)})["errcode"] for i in range(31)}
+    send(api, touser="anna|ben")
+    dropped = [entry.dropped for entry in api.box.record.app_messages]
+    api.box.advance(timedelta(minutes=1))
+    send(api)
+
+    assert {0} == answers
+    assert [()] * 30 + [("anna",), ("anna",)] == dropped
+    assert ("anna",) == last(api).staff
+
+
+def test_two_hundred_a_day_for_each_account(corp: Callable[..., Api]) -> None:
+    """Each receiver counts; what does not fit is refused as a whole, until midnight in China."""
+    api = corp(accounts=1)
+    for _ in range(6):
+        send(api, touser="@all")
+        api.box.advance(timedelta(minutes=1))
+    for i in range(6, 66):
+        send(api, touser="@all", text={"content": str(i)})
+        api.box.advance(timedelta(minutes=1))
+    api = sign_in(api.box, api.client)
+    refused, two = send(api, touser="@all")["errcode"], send(api, touser="anna|ben")["errcode"]
+    api.box.advance(timedelta(hours=16))
+
+    assert (45009, 0) == (refused, two)
+    assert 0 == send(sign_in(api.box, api.client), touser="@all")["errcode"]
+
+
+def test_recall(api: Api) -> None:
+    """A message is taken back within 24 hours, twice if need be."""
+    msgid = send(api)["msgid"]
+    old = send(api)["msgid"]
+    answers = [post(api, "message/recall", msgid=text)["errcode"] for text in (msgid, msgid, "x", "")]
+    entry = last(api)
+    api.box.advance(timedelta(hours=24, seconds=1))
+
+    assert [0, 0, 40058, 40063] == answers
+    assert ("recalled", msgid, ("anna",)) == (entry.kind, entry.msgid, entry.staff)
+    assert 1 == sum(entry.kind == "recalled" for entry in api.box.record.app_messages)
+    assert 42052 == post(sign_in(api.box, api.client), "message/recall", msgid=old)["errcode"]
+
+
+def test_second_recall(corp: Callable[..., Api]) -> None:
+    """What it answers is a rule."""
+    api = corp(second_recall_errcode=40058)
+    msgid = send(api)["msgid"]
+
+    assert [0, 40058] == [post(api, "message/recall", msgid=msgid)["errcode"] for _ in range(2)]
+
+
+@pytest.mark.parametrize("body", [NOTICE, NEWS, BUTTONS, VOTE, SELECTS], ids=lambda body: body["card_type"])
+def test_cards(heard: Api, body: dict[str, Any]) -> None:
+    """Each kind can be sent; those that staff can answer come with a code to change them."""
+    answer = card(heard, body)
+
+    assert 0 == answer["errcode"], answer
+    assert body == json.loads(last(heard).content)
+    assert ("task_id" in body) == bool(answer.get("response_code"))
+
+
+def test_cards_need_ears(api: Api) -> None:
+    """What staff can answer needs a callback URL; what they only read does not."""
+    assert [0, 0, 43012] == [card(api, body)["errcode"] for body in (NOTICE, NEWS, BUTTONS)]
+
+
+CARD_MISTAKES: list[tuple[int, dict[str, Any], dict[str, Any]]] = [
+    (42031, NOTICE, {"card_type": None}),
+    (42031, NOTICE, {"card_type": "song"}),
+    (42033, NOTICE, {"main_title": None}),
+    (42045, NOTICE, {"card_action": None}),
+    (42045, NOTICE, {"card_action": {}}),
+    (42028, NOTICE, {"card_action": {"type": 1}}),
+    (42030, NOTICE, {"card_action": {"type": 2}}),
+    (42014, NOTICE, {"task_id": "不"}),
+    (42014, NOTICE, {"task_id": "a" * 129}),
+    (42014, NOTICE, {"action_menu": {"action_list": [{"text": "t", "key": "k"}]}}),
+    (40058, NOTICE, {"task_id": "t", "action_menu": {"action_list": []}}),
+    (40058, NOTICE, {"task_id": "t", "action_menu": {"action_list": [{"text": "t"}]}}),
+    (42051, NOTICE, {"task_id": "t", "action_menu": {"action_list": [{"text": "t", "key": "k"}] * 2}}),
+    (40058, NOTICE, {"source": {"desc_color": 4}}),
+    (42028, NOTICE, {"quote_area": {"type": 1}}),
+    (40058, NOTICE, {"quote_area": {"type": 3}}),
+    (42035, NOTICE, {"horizontal_content_list": [{"keyname": "k"}] * 7}),
+    (42027, NOTICE, {"horizontal_content_list": [{}]}),
+    (42028, NOTICE, {"horizontal_content_list": [{"keyname": "k", "type": 1}]}),
+    (42029, NOTICE, {"horizontal_content_list": [{"keyname": "k", "type": 2}]}),
+    (40058, NOTICE, {"horizontal_content_list": [{"keyname": "k", "type": 3}]}),
+    (42042, NOTICE, {"jump_list": [{"title": "t"}] * 4}),
+    (42033, NOTICE, {"jump_list": [{}]}),
+    (42033, NEWS, {"main_title": {}, "sub_title_text": "t"}),
+    (42044, NEWS, {"card_image": None}),
+    (42044, NEWS, {"card_image": {}}),
+    (40058, NEWS, {"image_text_area": {}}),
+    (42036, NEWS, {"vertical_content_list": [{"title": "t"}] * 5}),
+    (42033, NEWS, {"vertical_content_list": [{}]}),
+    (42014, BUTTONS, {"task_id": None}),
+    (42033, BUTTONS, {"main_title": None}),
+    (40058, BUTTONS, {"button_list": []}),
+    (42038, BUTTONS, {"button_list": [{"key": "k"}]}),
+    (42039, BUTTONS, {"button_list": [{"text": "t"}]}),
+    (42028, BUTTONS, {"button_list": [{"text": "t", "type": 1}]}),
+    (40058, BUTTONS, {"button_list": [{"text": "t", "key": "k", "style": 5}]}),
+    (42037, BUTTONS, {"button_selection": {"question_key": "q", "option_list": []}}),
+    (40058, VOTE, {"checkbox": None}),
+    (42037, VOTE, {"checkbox": {"question_key": "q", "option_list": [{"id": "1", "text": "a"}] * 21}}),
+    (40058, VOTE, {"submit_button": None}),
+    (42038, VOTE, {"submit_button": {"key": "k"}}),
+    (42039, VOTE, {"submit_button": {"text": "t"}}),
+    (42047, SELECTS, {"select_list": []}),
+    (42037, SELECTS, {"select_list": [{"question_key": "q", "option_list": [{"id": "1", "text": "a"}] * 11}]}),
+    (40058, SELECTS, {"select_list": [{"option_list": OPTIONS}]}),
+]
+
+
+def test_mistakes_in_cards(heard: Api) -> None:
+    """Each mistake has its errcode, and nobody gets anything."""
+    expected = [errcode for errcode, _, _ in CARD_MISTAKES]
+
+    assert expected == [card(heard, body, **change)["errcode"] for _, body, change in CARD_MISTAKES]
+    assert [] == heard.box.record.app_messages
+
+
+def test_a_task_id_is_used_once(heard: Api) -> None:
+    """Another card of the app cannot have it."""
+    assert [0, 42014, 0] == [card(heard, BUTTONS, task_id=task_id)["errcode"] for task_id in ("a", "a", "b")]
+
+
+def update(api: Api, code: str, **body: Any) -> dict[str, Any]:
+    given = {"agentid": api.box.agent_id, "atall": 1, "button": {"replace_name": "已办"}, **body}
+    return post(api, "message/update_template_card", response_code=code, **given)
+
+
+def test_a_card_changes(heard: Api) -> None:
+    """For all who got it, or for some; who did not get it is named in lower case."""
+    codes = []
+    for task_id in ("a", "b"):
+        answer = send(heard, touser="anna|ben", msgtype="template_card", template_card={**BUTTONS, "task_id": task_id})
+        codes.append(answer["response_code"])
+    whole = update(heard, codes[0])
+    entry = last(heard)
+    part = update(heard, codes[1], atall=0, userids=["anna", "chen", "Nobody"], button=None, template_card=NOTICE)
+
+    assert ("updated", "已办", ("anna", "ben")) == (entry.kind, entry.content, entry.staff)
+    assert ([], ["nobody", "chen"]) == (whole["invaliduser"], part["invaliduser"])
+    assert (NOTICE, ("anna",)) == (json.loads(last(heard).content), last(heard).staff)
+
+
+def test_a_code_works_once_within_72_hours(heard: Api) -> None:
+    """A refused call does not use it up."""
+    code, old = (card(heard, BUTTONS, task_id=task_id)["response_code"] for task_id in ("a", "b"))
+    answers = [update(heard, code, button=None), update(heard, code), update(heard, code), update(heard, "x")]
+    heard.box.advance(timedelta(hours=72, seconds=1))
+
+    assert [40063, 0, 60140, 60140] == [answer["errcode"] for answer in answers]
+    assert 60140 == update(sign_in(heard.box, heard.client), old)["errcode"]
+
+
+CHANGE_MISTAKES: list[tuple[int, dict[str, Any]]] = [
+    (41011, {"agentid": None}),
+    (301002, {"agentid": 5}),
+    (40063, {"template_card": NOTICE}),
+    (40063, {"button": {}}),
+    (42045, {"button": None, "template_card": {**NOTICE, "card_action": None}}),
+    (82101, {"atall": 0}),
+    (40058, {"atall": 0, "partyids": list(range(101))}),
+    (40058, {"atall": 0, "userids": [f"u{i}" for i in range(1_001)]}),
+]
+
+
+def test_mistakes_in_changes(heard: Api) -> None:
+    """Each mistake has its errcode, and leaves the code as it was."""
+    code = card(heard, BUTTONS)["response_code"]
+    expected = [errcode for errcode, _ in CHANGE_MISTAKES]
+
+    assert expected == [update(heard, code, **change)["errcode"] for _, change in CHANGE_MISTAKES]
+    assert 0 == update(heard, code)["errcode"]
+
+
+def test_a_notice_has_no_button(heard: Api) -> None:
+    """One with a menu can become another card, but has no button to be greyed out."""
+    menu = {"task_id": "m", "action_menu": {"action_list": [{"text": "t", "key": "k"}]}}
+    code = card(heard, NOTICE, **menu)["response_code"]
+
+    assert 40058 == update(heard, code)["errcode"]
+    assert 0 == update(heard, code, button=None, template_card=NEWS, atall=0, partyids=[1])["errcode"]
+    assert ("anna",) == last(heard).staff
