@@ -46,6 +46,7 @@ class Endpoint(NamedTuple):
 
 
 _CONTACT = "/cgi-bin/externalcontact/"
+_MEDIA = "/cgi-bin/media/"
 
 GETTOKEN = Endpoint("GET", "/cgi-bin/gettoken", 91039, Effect.READ, "token")
 USER_GET = Endpoint("GET", "/cgi-bin/user/get", 90196, Effect.READ, "staff.get")
@@ -83,6 +84,16 @@ WELCOME = Endpoint("POST", _CONTACT + "send_welcome_msg", 92137, Effect.GUARDED,
 MOMENT_ADD = Endpoint("POST", _CONTACT + "add_moment_task", 95094, Effect.RECONCILABLE, "moments.add")
 MOMENT_RESULT = Endpoint("GET", _CONTACT + "get_moment_task_result", 95094, Effect.READ, "moments.result")
 MOMENT_LIST = Endpoint("POST", _CONTACT + "get_moment_list", 93333, Effect.READ, "moments.list")
+# A second temporary medium is seen by nobody and gone in three days; an image for good is one of few a day.
+MEDIA_UPLOAD = Endpoint("POST", _MEDIA + "upload", 90253, Effect.IDEMPOTENT, "media.upload")
+MEDIA_ATTACHMENT = Endpoint("POST", _MEDIA + "upload_attachment", 95098, Effect.IDEMPOTENT, "media.upload_attachment")
+MEDIA_IMAGE = Endpoint("POST", _MEDIA + "uploadimg", 90256, Effect.RECONCILABLE, "media.upload_image")
+MEDIA_GET = Endpoint("GET", _MEDIA + "get", 90254, Effect.READ, "media.download")
+MEDIA_GET_JSSDK = Endpoint("GET", _MEDIA + "get/jssdk", 90255, Effect.READ, "media.download_jssdk")
+MEDIA_BY_URL = Endpoint("POST", _MEDIA + "upload_by_url", 96219, Effect.IDEMPOTENT, "media.upload_by_url")
+MEDIA_BY_URL_RESULT = Endpoint(
+    "POST", _MEDIA + "get_upload_by_url_result", 96219, Effect.READ, "media.upload_by_url_result"
+)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     GETTOKEN,
@@ -121,5 +132,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     MOMENT_ADD,
     MOMENT_RESULT,
     MOMENT_LIST,
+    MEDIA_UPLOAD,
+    MEDIA_ATTACHMENT,
+    MEDIA_IMAGE,
+    MEDIA_GET,
+    MEDIA_GET_JSSDK,
+    MEDIA_BY_URL,
+    MEDIA_BY_URL_RESULT,
 )
 """Every endpoint this library can call, in the order of the documentation's chapters."""

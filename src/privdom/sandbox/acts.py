@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -12,7 +14,7 @@ from privdom.sandbox.chance import digest, pick
 from privdom.sandbox.handlers import codes, tags
 from privdom.sandbox.handlers.groups import seal_group
 from privdom.sandbox.record import TagEntry
-from privdom.sandbox.state import ContactWay, Follow, Group, GroupMember, Tag, WelcomeTicket
+from privdom.sandbox.state import ContactWay, Follow, Group, GroupMember, Medium, Tag, WebFile, WelcomeTicket
 from privdom.sandbox.world import World
 
 
@@ -20,6 +22,8 @@ __all__ = ["Scanned"]
 
 _WECHAT: Final = 1
 _BY_SCAN: Final = 1
+# Of AMR, a second.
+_FRAMES: Final = 50
 STAFF, EXTERNAL = 1, 2
 
 
@@ -223,3 +227,24 @@ def confirm(world: World, msgid: str, userid: str) -> None:
         msg = f"{userid} has no task of a message {msgid!r}"
         raise ValueError(msg)
     sending.confirm(world, message, userid)
+
+
+def record_voice(world: World, userid: str, seconds: int) -> str:
+    """Have staff record a voice in a page; WeCom keeps it in two forms."""
+    voice = bytes.fromhex(digest(world.seed, "voice", userid, seconds, world.timestamp))
+    media_id = world.new_id("3", "voice", userid, seconds, world.timestamp)
+    amr = b"#!AMR\n" + (b"\x3c" + voice * 2)[:32] * _FRAMES * seconds
+    speex = b"Speex   " + voice * _FRAMES * 4 * seconds
+    name = f"{media_id[:8]}.amr"
+    world.state.media[media_id] = Medium(media_id, "voice", "jssdk", name, amr, world.timestamp, speex)
+    return media_id
+
+
+def put_on_web(world: World, url: str, size: int, *, ranges: bool) -> str:
+    """Put a file on a server, and return its MD5."""
+    # No multiple of 16 bytes, so that parts of it differ.
+    seed = b"-" + b"".join(bytes.fromhex(digest(world.seed, "web", url, i)) for i in range(64))
+    file = WebFile(seed, size, "", ranges)
+    md5 = hashlib.md5(file.content(), usedforsecurity=False).hexdigest()
+    world.state.web[url] = attrs.evolve(file, md5=md5)
+    return md5

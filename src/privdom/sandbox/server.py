@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["serve", "serving"]
 
-_REASONS: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 411: "Length Required", 502: "Bad Gateway"}
+_REASONS: Final = {
+    200: "OK",
+    206: "Partial Content",
+    400: "Bad Request",
+    404: "Not Found",
+    411: "Length Required",
+    502: "Bad Gateway",
+}
 _HEAD_LIMIT: Final = 65_536
 
 
@@ -69,14 +76,15 @@ class _Connection(asyncio.Protocol):
                 return
             length = int(headers.get("content-length", "0"))
             if len(self._buffer) < end + 4 + length:
-                if headers.get("expect", "").lower() == "100-continue":
+                # Asked and answered once: before any of the body is there.
+                if headers.get("expect", "").lower() == "100-continue" and len(self._buffer) == end + 4:
                     self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 return
             body = bytes(self._buffer[end + 4 : end + 4 + length])
             del self._buffer[: end + 4 + length]
-            self._answer(first, body, last=headers.get("connection", "").lower() == "close")
+            self._answer(first, headers, body, last=headers.get("connection", "").lower() == "close")
 
-    def _answer(self, first: str, body: bytes, *, last: bool) -> None:
+    def _answer(self, first: str, headers: dict[str, str], body: bytes, *, last: bool) -> None:
         method, _, rest = first.partition(" ")
         target = rest.rpartition(" ")[0]
         path, _, query = target.partition("?")
@@ -84,7 +92,7 @@ class _Connection(asyncio.Protocol):
         if path.startswith(control.PREFIX):
             self._command(path.removeprefix(control.PREFIX).strip("/"), body, last=last)
             return
-        request = Request(method, path, dict(parse_qsl(query, keep_blank_values=True)), body, self._ip)
+        request = Request(method, path, dict(parse_qsl(query, keep_blank_values=True)), body, self._ip, headers)
         arriving = self._box.arriving(request)
         reply = arriving.__enter__()
         if reply.delay:
@@ -123,12 +131,17 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
             self._transport = None
             return
-        head = (
-            f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Unknown')}\r\n"
-            f"Content-Type: {reply.content_type}\r\nContent-Length: {len(reply.body)}\r\n"
-            f"Connection: {'close' if last else 'keep-alive'}\r\n\r\n"
-        )
-        self._transport.write(head.encode("latin-1") + reply.body)
+        last = last or reply.missing > 0
+        lines = [
+            f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Unknown')}",
+            f"Content-Type: {reply.content_type}",
+            f"Content-Length: {len(reply.body) + reply.missing}",
+            *(f"{name}: {value}" for name, value in reply.headers.items()),
+            f"Connection: {'close' if last else 'keep-alive'}",
+        ]
+        head = "".join(f"{line}\r\n" for line in lines) + "\r\n"
+        # Names of files stand in heads as they are, in UTF-8.
+        self._transport.write(head.encode() + reply.body)
         if last:
             self._transport.close()
 

@@ -96,6 +96,17 @@ def of(world: World) -> dict[str, object]:
             {"jobid": m.jobid, "moment_id": m.moment_id, "text": m.text, "senders": m.senders, "errcode": m.errcode}
             for m in state.moments.values()
         ],
+        "media": {
+            m.media_id: {
+                "type": m.kind,
+                "source": m.source,
+                "filename": m.filename,
+                "size": len(m.content),
+                "created": m.created,
+            }
+            for m in state.media.values()
+        },
+        "images": list(state.image_urls),
         "messages": {m.msgid: _message(m) for m in state.messages.values()},
         "transfers": [
             {

@@ -13,6 +13,7 @@ from privdom.wecom.codes import AsyncCodes, Codes
 from privdom.wecom.contacts import AsyncContacts, Contacts
 from privdom.wecom.groups import AsyncGroups, Groups
 from privdom.wecom.join_ways import AsyncJoinWays, JoinWays
+from privdom.wecom.media import AsyncMedia, Media
 from privdom.wecom.messages import AsyncMessages, Messages
 from privdom.wecom.moments import AsyncMoments, Moments
 from privdom.wecom.quota import QuotaStore, process_quotas
@@ -128,6 +129,7 @@ class AsyncWeCom:
         self.transfers = AsyncTransfers(self.session)
         self.messages = AsyncMessages(self.session)
         self.moments = AsyncMoments(self.session)
+        self.media = AsyncMedia(self.session)
 
     @property
     def corp_id(self) -> str:
@@ -226,6 +228,7 @@ class WeCom(Blocking[AsyncWeCom]):
         self.transfers = Transfers(core.transfers)
         self.messages = Messages(core.messages)
         self.moments = Moments(core.moments)
+        self.media = Media(core.media)
 
     @property
     def corp_id(self) -> str:

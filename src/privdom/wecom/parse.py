@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from privdom._facts import endpoints as E  # noqa: N812 - a table of constants
 from privdom._facts.endpoints import ENDPOINTS, Effect, Endpoint
 from privdom.errors import UsageError
-from privdom.wecom import codes, contacts, groups, join_ways, messages, moments, staff, tags, transfers
+from privdom.wecom import codes, contacts, groups, join_ways, media, messages, moments, staff, tags, transfers
 from privdom.wecom._values import Done
 from privdom.wecom.answer import read_answer
 from privdom.wecom.session import AccessToken
@@ -60,6 +60,14 @@ _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.MOMENT_ADD: Classes(moments.NewMoment, moments.MomentJob),
     E.MOMENT_RESULT: Classes(moments.MomentJobRequest, moments.MomentJobResult),
     E.MOMENT_LIST: Classes(moments.ListMomentsRequest, moments.MomentPage),
+    E.MEDIA_UPLOAD: Classes(media.UploadMediaRequest, media.UploadedMedia),
+    E.MEDIA_ATTACHMENT: Classes(media.UploadAttachmentRequest, media.UploadedMedia),
+    E.MEDIA_IMAGE: Classes(None, media.UploadedImage),
+    # Files, and JSON only where WeCom refuses.
+    E.MEDIA_GET: Classes(media.DownloadMediaRequest, Done),
+    E.MEDIA_GET_JSSDK: Classes(media.DownloadMediaRequest, Done),
+    E.MEDIA_BY_URL: Classes(media.UploadByUrlRequest, media.UploadJob),
+    E.MEDIA_BY_URL_RESULT: Classes(media.UploadJobRequest, media.UploadJobResult),
 }
 
 CLASSES: dict[str, Classes] = {endpoint.path: classes for endpoint, classes in _BY_ENDPOINT.items()}

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from privdom._facts import endpoints as e
-from privdom.sandbox.handlers import codes, contacts, groups, join_ways, messages, moments, staff, tags, transfers
+from privdom.sandbox.handlers import (
+    codes,
+    contacts,
+    groups,
+    join_ways,
+    media,
+    messages,
+    moments,
+    staff,
+    tags,
+    transfers,
+)
 from privdom.sandbox.handlers.route import Route
 
 
@@ -47,5 +58,12 @@ ROUTES: Final[dict[str, Route]] = {
     e.MOMENT_ADD.path: Route(moments.add),
     e.MOMENT_RESULT.path: Route(moments.result),
     e.MOMENT_LIST.path: Route(moments.listing, ("moment_list",)),
+    e.MEDIA_UPLOAD.path: Route(media.upload),
+    e.MEDIA_ATTACHMENT.path: Route(media.upload_attachment),
+    e.MEDIA_IMAGE.path: Route(media.upload_image),
+    e.MEDIA_GET.path: Route(media.get),
+    e.MEDIA_GET_JSSDK.path: Route(media.get_jssdk),
+    e.MEDIA_BY_URL.path: Route(media.upload_by_url),
+    e.MEDIA_BY_URL_RESULT.path: Route(media.upload_by_url_result),
 }
 """By path; gettoken is answered at the door."""

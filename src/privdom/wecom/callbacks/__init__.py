@@ -23,6 +23,7 @@ from privdom.wecom.callbacks.events import (
     TagUpdated,
     TransferFailed,
     UnknownEvent,
+    UploadJobFinished,
     keep_event,
     parse_event,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "TagsShuffled",
     "TransferFailed",
     "UnknownEvent",
+    "UploadJobFinished",
     "keep_event",
     "parse_event",
 ]

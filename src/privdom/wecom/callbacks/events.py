@@ -1,8 +1,8 @@
 """
 What WeCom reports by callback, as typed events.
 
-Documentation 92130 (customers, groups, tags), 92005 (msg_audit_approved), 92277
-and 101456 (the envelope of a third-party suite). WeCom's own names, in Python's
+Documentation 92130 (customers, groups, tags), 92005 (msg_audit_approved), 96219
+(upload_media_job_finish), 92277 and 101456 (the envelope of a third-party suite). WeCom's own names, in Python's
 spelling: ``UserID`` is ``user_id``, ``ExternalUserID`` is ``external_user_id``.
 """
 
@@ -39,6 +39,7 @@ __all__ = [
     "TagsShuffled",
     "TransferFailed",
     "UnknownEvent",
+    "UploadJobFinished",
     "keep_event",
     "parse_event",
 ]
@@ -283,6 +284,13 @@ class TagsShuffled(TagEvent):
 
 
 @attrs.frozen(kw_only=True)
+class UploadJobFinished(_Known):
+    """WeCom has fetched a file from its URL, or could not; ask how it ended (upload_media_job_finish, 96219)."""
+
+    job_id: str = _field("JobId")
+
+
+@attrs.frozen(kw_only=True)
 class UnknownEvent(Event):
     """
     Any other callback, or one that lacks what its kind must have: kept whole.
@@ -311,6 +319,7 @@ _EVENTS: dict[tuple[str, str], type[Event]] = {
     ("change_external_tag", "update"): TagUpdated,
     ("change_external_tag", "delete"): TagDeleted,
     ("change_external_tag", "shuffle"): TagsShuffled,
+    ("upload_media_job_finish", ""): UploadJobFinished,
 }
 
 
