@@ -77,7 +77,7 @@ class AsyncMedia:
 
         Raises:
             UsageError: Too large, too small, a name that does not fit, or nothing that can be read.
-            BadRequest: A broken image (40123), a voice that is no AMR (301017) ...
+            Refused: A broken image (40123), a voice that is no AMR (301017) ...
         """
         request = UploadMediaRequest(type)
         file = await self._open(media, name)
@@ -106,7 +106,7 @@ class AsyncMedia:
 
         Raises:
             UsageError: Too large, too small, a name that does not fit, or nothing that can be read.
-            BadRequest: Too many pixels (41081), too long a video (41082), a broken one (41090) ...
+            Refused: Too many pixels (41081), too long a video (41082), a broken one (41090) ...
         """
         request = UploadAttachmentRequest(media_type, attachment_type)
         file = await self._open(media, name)
@@ -276,7 +276,7 @@ class AsyncMedia:
 
         Raises:
             UsageError: *jobid* is empty.
-            BadRequest: There is no such job (40088), perhaps any more.
+            Refused: There is no such job (40088), perhaps any more.
         """
         return await self._session.call(endpoints.MEDIA_BY_URL_RESULT, UploadJobRequest(jobid), UploadJobResult)
 
