@@ -18,6 +18,7 @@ from privdom._port import Port
 from privdom.errors import ApiError, BadRequest, MayHaveArrived, NotUnderstood, Refused, UsageError
 from privdom.sandbox import Fault, RemoteSandbox, Rules, Sandbox
 from privdom.wecom import AsyncWeCom, File, Image, MediaType, Video, WeCom
+from privdom.wecom.callbacks import Callbacks, Crypto, Event, InboxMessage, UploadJobFinished, parse_event
 from privdom.wecom.media import (
     AttachmentType,
     DownloadMediaRequest,
@@ -724,6 +725,33 @@ def test_wecom_fetches_a_large_file(corp: Corp) -> None:
 
     paths = [entry.path for entry in corp.box.record.calls]
     assert 1 + 3 == paths.count("/cgi-bin/media/get")
+
+
+def test_wecom_calls_back_when_it_has_fetched(corp: Corp) -> None:
+    """The event names the job."""
+    corp.box.change_rules(url_upload_time=timedelta(0))
+    crypto = Crypto(corp.box.callback_token, corp.box.encoding_aes_key, corp.box.corp_id)
+    seen: list[Event] = []
+
+    class Kept:
+        """An inbox that keeps nothing."""
+
+        def put(self, message: InboxMessage) -> bool:
+            seen.append(parse_event(message.xml))
+            return True
+
+    callbacks = Callbacks(crypto, Kept(), clock=corp.box.clock)
+    corp.box.on_callback(lambda params, body: 200 if callbacks.handle_post(params, body) else 500)
+
+    async def scenario(wecom: AsyncWeCom) -> str:
+        return (await wecom.media.upload_by_url("file", "https://nowhere", filename="a", md5=MD5)).jobid
+
+    jobid = corp(scenario)
+    corp.box.deliver()
+
+    [event] = seen
+    assert isinstance(event, UploadJobFinished)
+    assert (jobid, corp.box.clock.now()) == (event.job_id, event.create_time)
 
 
 def test_a_fetching_that_failed_says_why(corp: Corp) -> None:

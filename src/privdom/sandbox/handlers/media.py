@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from bisect import bisect_right
 from pathlib import PurePosixPath
 from typing import Final, Literal
 
@@ -155,12 +156,12 @@ def upload_image(world: World, call: Call) -> dict[str, object]:
     if not _is_picture(file.content):
         raise WeComError(40123)
     # "A day" and "30 days" are read as sliding windows.
-    times = world.state.image_times
-    lately = [when for when in times if when > world.timestamp - 30 * _DAY]
-    today = sum(when > world.timestamp - _DAY for when in lately)
-    if len(lately) >= limits.IMAGES_PER_30_DAYS or today >= limits.IMAGES_PER_DAY:
+    times, now = world.state.image_times, world.timestamp
+    del times[: bisect_right(times, now - 30 * _DAY)]
+    today = len(times) - bisect_right(times, now - _DAY)
+    if len(times) >= limits.IMAGES_PER_30_DAYS or today >= limits.IMAGES_PER_DAY:
         raise WeComError(45009)
-    times[:] = [*lately, world.timestamp]
+    times.append(now)
     url = f"https://p.qpic.cn/pic_wework/{digest(world.seed, world.new_id('image', file.md5))}/0"
     world.state.image_urls.append(url)
     return {"errmsg": "", "url": url}
