@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
+import anyio
 import httpx
 import pytest
 
@@ -204,7 +205,8 @@ def test_what_cannot_be_sent_is_refused_before_it_is(corp: Corp, tmp_path: Path)
         (tmp_path, "a.png", "cannot be read"),
         (closed, "a.png", "cannot be read .ValueError"),
         (text, "a.png", "opened as text"),
-        (str(path), None, "give a pathlib.Path"),
+        (str(path), None, "this is no file: give a pathlib.Path"),
+        (bytearray(PNG), "a.png", "this is no file"),
         (_Pipe(), "a.png", "cannot be read twice"),
         (PNG, None, "has no name"),
         (PNG, "", "has no name"),
@@ -260,6 +262,61 @@ def test_an_image_that_stays_has_5_bytes_to_2_mb(corp: Corp, size: int) -> None:
 
     with pytest.raises(UsageError, match="5 to 2,097,152"):
         corp(scenario)
+
+
+def _png(width: int, height: int) -> bytes:
+    return PNG[:8] + b"\x00\x00\x00\x0dIHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes(20)
+
+
+def _jpeg(width: int, height: int, *, frame: int = 0xC0, before: bytes = b"") -> bytes:
+    size = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return b"\xff\xd8" + before + bytes([0xFF, frame]) + b"\x00\x11\x08" + size + bytes(20)
+
+
+_EXIF = b"\xff\xe1\xff\xff" + bytes(0xFFFD)
+_TABLE = b"\xff\xc4\x00\x12" + b"\xff" * 16
+
+
+@pytest.mark.parametrize(
+    ("content", "fits"),
+    [
+        (_png(1_080, 10_800), True),
+        (_png(1_081, 1_081), False),
+        (_png(1, 10_801), False),
+        (_jpeg(10_800, 1_080), True),
+        (_jpeg(10_801, 1), False),
+        (_jpeg(1_081, 1_081, frame=0xC2, before=_EXIF * 3 + _TABLE), False),
+        (_jpeg(1_080, 1_080, before=_EXIF + _TABLE), True),
+        (b"\xff\xd8" + _EXIF, True),
+        (PNG[:20], True),
+    ],
+    ids=["tall", "many", "too tall", "wide", "too wide", "far in", "far in, fits", "does not tell", "cut"],
+)
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_pixels_of_a_moment(corp: Corp, content: bytes, name: str, *, fits: bool) -> None:
+    """Are counted before anything is sent, and by WeCom; an album takes any number. The whole file goes out."""
+    file = io.BytesIO(b"before" + content)
+    file.seek(6)
+
+    async def scenario(wecom: AsyncWeCom) -> bytes:
+        if not fits:
+            with pytest.raises(UsageError, match="pixels: on a moment it may have 10,800 x 1,080"):
+                await wecom.media.upload_attachment("image", file, name=name)
+            assert [] == corp.box.record.calls
+        place = AttachmentType.MOMENT if fits else AttachmentType.ALBUM
+        made = await wecom.media.upload_attachment("image", file, name=name, attachment_type=place)
+        return await read(wecom, made.media_id)
+
+    assert content == corp(scenario)
+
+
+def test_videos_hang_on_moments(corp: Corp) -> None:
+    """A video has no pixels to count."""
+
+    async def scenario(wecom: AsyncWeCom) -> UploadedMedia:
+        return await wecom.media.upload_attachment("video", MP4, name="a.mp4")
+
+    assert MediaType.VIDEO is corp(scenario).type
 
 
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
@@ -672,6 +729,34 @@ def test_who_stops_reading_lets_the_line_go(on_port: OnPort) -> None:
     on_port(scenario, transport=wire)
 
     assert wire.body.closed
+
+
+def test_a_save_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+    """What was written is removed, cancelled or not, and the line let go."""
+    body = _Body(LARGE, 2**20)
+
+    class Wire(_Wire):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            answer = await super().handle_async_request(request)
+            if request.url.path.endswith("/media/get"):
+                scopes[0].cancel()
+            return answer
+
+    wire = Wire()
+    wire.body = body
+
+    async def main() -> None:
+        wecom = AsyncWeCom("ww1", "secret", transport=wire, quotas=MemoryQuotas())
+        scopes.append(anyio.CancelScope())
+        with scopes[0]:
+            await wecom.media.save("m", tmp_path / "a.mp4")
+
+    scopes: list[anyio.CancelScope] = []
+    anyio.run(main)
+
+    assert scopes[0].cancelled_caught
+    assert [] == list(tmp_path.iterdir())
+    assert body.closed
 
 
 def test_20_mb_over_a_socket(on_port: OnPort, tmp_path: Path) -> None:

@@ -234,17 +234,19 @@ class Session:
         def make(url: str) -> httpx.Request:
             return httpx.Request(endpoint.method, url, headers=headers)
 
-        async with AsyncExitStack() as open_answers:
+        async with AsyncExitStack() as kept_open:
 
             async def read(request: httpx.Request) -> Download:
-                incoming = await open_answers.enter_async_context(self.port.stream(request))
-                if is_file(incoming.status, incoming.headers):
-                    return Download(endpoint.path, self._host, incoming)
-                body = b""
-                async for chunk in incoming.chunks:
-                    body += chunk
-                    if len(body) > _LONGEST_REFUSAL:
-                        break
+                async with AsyncExitStack() as open_answer:
+                    incoming = await open_answer.enter_async_context(self.port.stream(request))
+                    if is_file(incoming.status, incoming.headers):
+                        kept_open.push_async_exit(open_answer.pop_all())
+                        return Download(endpoint.path, self._host, incoming)
+                    body = b""
+                    async for chunk in incoming.chunks:
+                        body += chunk
+                        if len(body) > _LONGEST_REFUSAL:
+                            break
                 read_answer(endpoint, body, Done, status=incoming.status)
                 msg = f"{endpoint.path} answered HTTP {incoming.status} with JSON where a file was due"
                 raise NotUnderstood(msg)

@@ -14,7 +14,15 @@ from privdom._facts import endpoints, limits
 from privdom._port import Blocking, blocking, blocking_iter
 from privdom.errors import ApiError, NotUnderstood, UsageError
 from privdom.wecom._content import File, Image, Video
-from privdom.wecom.media.files import MediaSource, NewFile, Upload, check_image, check_media, filename_of
+from privdom.wecom.media.files import (
+    MediaSource,
+    NewFile,
+    Upload,
+    check_attachment,
+    check_image,
+    check_media,
+    filename_of,
+)
 from privdom.wecom.media.models import (
     AttachmentType,
     DownloadMediaRequest,
@@ -105,12 +113,13 @@ class AsyncMedia:
             name: its name; by default that of the file.
 
         Raises:
-            UsageError: Too large, too small, a name that does not fit, or nothing that can be read.
-            Refused: Too many pixels (41081), too long a video (41082), a broken one (41090) ...
+            UsageError: Too large, too small, too many pixels, a name that does not fit, or nothing that can be read.
+            Refused: Too long a video (41082), a broken one (41090) ...
         """
         request = UploadAttachmentRequest(media_type, attachment_type)
         file = await self._open(media, name)
-        check_media(file, request.media_type)
+        check = partial(check_attachment, file, request.media_type, request.attachment_type)
+        await self._session.port.offload(check)
         return await self._session.upload(endpoints.MEDIA_ATTACHMENT, request, file, UploadedMedia)
 
     async def upload_image(self, media: MediaSource, *, name: str | None = None) -> UploadedImage:

@@ -14,10 +14,11 @@ from typing import BinaryIO, Final, TypeAlias
 
 from privdom._facts import limits
 from privdom.errors import UsageError
-from privdom.wecom.media.models import MediaType
+from privdom.wecom.media.models import AttachmentType, MediaType
+from privdom.wecom.media.pictures import pixels
 
 
-__all__ = ["MediaSource", "NewFile", "Upload", "check_image", "check_media", "filename_of"]
+__all__ = ["MediaSource", "NewFile", "Upload", "check_attachment", "check_image", "check_media", "filename_of"]
 
 MediaSource: TypeAlias = Path | BinaryIO | bytes
 """A file to upload: its path, the file itself, opened for reading in binary mode, or its content."""
@@ -45,8 +46,8 @@ class Upload:
     """
 
     def __init__(self, source: MediaSource, name: str | None) -> None:
-        if isinstance(source, str):
-            msg = "a text was given where a file is due: give a pathlib.Path, a file opened with 'rb', or bytes"
+        if not isinstance(source, (Path, bytes)) and not hasattr(source, "seekable"):
+            msg = "this is no file: give a pathlib.Path, a file opened with 'rb', or bytes"
             raise UsageError(msg)
         if isinstance(source, io.TextIOBase):
             msg = "the file was opened as text: open it with 'rb'"
@@ -98,6 +99,15 @@ class Upload:
         # It is the caller's, and stays open.
         self._source.seek(self._start)
         return nullcontext(self._source)
+
+    def pixels(self) -> tuple[int, int] | None:
+        """Return width and height of a picture, or None where they are not told."""
+        with self._opened() as file:
+            try:
+                return pixels(file)
+            finally:
+                # A caller's own file stands where it stood, for another try.
+                file.seek(self._start)
 
     def pieces(self) -> Generator[bytes, None, None]:
         """
@@ -160,10 +170,24 @@ _LARGEST: Final = {
 
 
 def check_media(file: Upload, kind: MediaType) -> None:
-    """Check size and suffix of a temporary file, or of an attachment."""
+    """Check size and suffix of a temporary file."""
     if kind in _SUFFIXES:
         _check_suffix(file, _SUFFIXES[kind], kind)
     _check_size(file, limits.MEDIA_MIN_BYTES, _LARGEST[kind])
+
+
+def check_attachment(file: Upload, kind: MediaType, place: AttachmentType) -> None:
+    """Check size, suffix and pixels of an attachment. Blocks, for it looks into pictures."""
+    check_media(file, kind)
+    if kind is not MediaType.IMAGE or place is not AttachmentType.MOMENT:
+        return
+    short, long = sorted(file.pixels() or (0, 0))
+    if short > limits.ATTACHMENT_IMAGE_SHORT_SIDE or long > limits.ATTACHMENT_IMAGE_LONG_SIDE:
+        msg = (
+            f"{file.name!r} has {long:,} x {short:,} pixels: on a moment it may have"
+            f" {limits.ATTACHMENT_IMAGE_LONG_SIDE:,} x {limits.ATTACHMENT_IMAGE_SHORT_SIDE:,}, make it smaller"
+        )
+        raise UsageError(msg)
 
 
 def check_image(file: Upload) -> None:
