@@ -213,6 +213,7 @@ def test_what_cannot_be_sent_is_refused_before_it_is(corp: Corp, tmp_path: Path)
         (PNG, 'a".png', "has no name that can be sent"),
         (PNG, "a\r\n.png", "has no name that can be sent"),
         (PNG, "x/a.png", "has no name that can be sent"),
+        (PNG, "\udcff.png", "has no name that can be sent"),
         (io.BytesIO(PNG), None, "has no name"),
     ]
 

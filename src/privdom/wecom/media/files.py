@@ -55,7 +55,9 @@ class Upload:
         self._source: Path | BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source
         self._start = 0
         self.name = name if name is not None else _name_of(source)
-        if not self.name or _NOT_IN_NAMES & set(self.name):
+        # Names on disk that are no UTF-8 hold halves of characters.
+        whole = self.name.encode("utf-8", "replace").decode()
+        if not self.name or _NOT_IN_NAMES & set(self.name) or self.name != whole:
             msg = (
                 f"the file has no name that can be sent ({self.name[:60]!r}): give one with name=,"
                 " without quotes, slashes and line breaks"
