@@ -40,6 +40,7 @@ from privdom.wecom.callbacks import (
     MenuClicked,
     SelectedItem,
     UnknownEvent,
+    UploadJobFinished,
     UserAttr,
     UserAttrText,
     UserAttrWeb,
@@ -64,7 +65,7 @@ def xml(event: str, inner: str = "", *, change_type: str = "", sender: str = "sy
 
 
 # Each on the page of its own chapter only.
-ELSEWHERE = (AcquisitionStaffDeleted,)
+ELSEWHERE = (AcquisitionStaffDeleted, UploadJobFinished)
 LISTED = [kind for kind in EVENTS if kind.cls not in ELSEWHERE]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import assert_type
 
 from privdom.wecom import (
@@ -30,6 +31,7 @@ from privdom.wecom import (
     Image,
     JoinWay,
     Link,
+    MediaType,
     MessageCreated,
     MessageRecord,
     MessageTask,
@@ -46,6 +48,7 @@ from privdom.wecom import (
     NewJoinWay,
     NewMessage,
     NewMoment,
+    SavedMedia,
     SendResult,
     Staff,
     StaffDay,
@@ -54,6 +57,10 @@ from privdom.wecom import (
     TransferRecord,
     TransferStarted,
     TransferStatus,
+    UploadedImage,
+    UploadedMedia,
+    UploadJob,
+    UploadJobResult,
     WeCom,
 )
 
@@ -85,6 +92,16 @@ def blocking(wecom: WeCom, start: datetime, end: datetime) -> None:
     assert_type(wecom.moments.result("j"), MomentJobResult)
     assert_type(wecom.moments.each(start, end), Iterator[MomentRecord])
     wecom.messages.remind("m")
+    assert_type(wecom.media.upload("image", Path("a.png")), UploadedMedia)
+    with Path("a.png").open("rb") as file:
+        assert_type(wecom.media.upload_attachment(MediaType.IMAGE, file, attachment_type=2), UploadedMedia)
+    assert_type(wecom.media.upload_image(b"", name="a.png"), UploadedImage)
+    assert_type(wecom.media.image(Path("a.png")), Image)
+    assert_type(wecom.media.download("m", start=5), Iterator[bytes])
+    assert_type(wecom.media.download_jssdk("m"), Iterator[bytes])
+    assert_type(wecom.media.save("m", Path("a.png")), SavedMedia)
+    assert_type(wecom.media.upload_by_url("file", "https://a", filename="a", md5="0"), UploadJob)
+    assert_type(wecom.media.upload_by_url_result("j"), UploadJobResult)
     assert_type(wecom.transfers.start("a", "b", ["wm1"]), TransferStarted)
     assert_type(wecom.transfers.each_result("a", "b"), Iterator[TransferRecord])
     message = NewMessage(text="hi", attachments=[Link("t", "u")], external_userid=["wm1"], chat_type="single")
@@ -123,6 +140,7 @@ def followed_and_counted(wecom: WeCom, start: datetime, end: datetime) -> None:
 async def awaited(wecom: AsyncWeCom) -> None:
     assert_type(await wecom.staff.get("a"), Staff)
     assert_type(wecom.contacts.each(["a"]), AsyncGenerator[ContactFollow, None])
+    assert_type(wecom.media.download("m"), AsyncGenerator[bytes, None])
     async for record in wecom.transfers.each_result("a", "b"):
         assert_type(record.status, TransferStatus)
         assert_type(record.takeover_time, datetime | None)
@@ -130,5 +148,6 @@ async def awaited(wecom: AsyncWeCom) -> None:
 
 def mistakes(wecom: WeCom) -> None:
     wecom.contacts.get(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    wecom.media.upload("image", "a.png")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     wecom.tags.list(tags=["x"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     NewContactWay()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

@@ -47,6 +47,7 @@ class Endpoint(NamedTuple):
 
 _CONTACT = "/cgi-bin/externalcontact/"
 _ACQUISITION = _CONTACT + "customer_acquisition/"
+_MEDIA = "/cgi-bin/media/"
 
 GETTOKEN = Endpoint("GET", "/cgi-bin/gettoken", 91039, Effect.READ, "token")
 CALLBACK_IPS = Endpoint("GET", "/cgi-bin/getcallbackip", 90930, Effect.READ, "network.callback_ips")
@@ -192,6 +193,16 @@ APP_CARD_UPDATE = Endpoint(
 )
 TICKET_CORP = Endpoint("GET", "/cgi-bin/get_jsapi_ticket", 90506, Effect.READ, "tickets.corp")
 TICKET_APP = Endpoint("GET", "/cgi-bin/ticket/get", 90506, Effect.READ, "tickets.app")
+# A second temporary medium is seen by nobody and gone in three days; an image for good is one of few a day.
+MEDIA_UPLOAD = Endpoint("POST", _MEDIA + "upload", 90253, Effect.IDEMPOTENT, "media.upload")
+MEDIA_ATTACHMENT = Endpoint("POST", _MEDIA + "upload_attachment", 95098, Effect.IDEMPOTENT, "media.upload_attachment")
+MEDIA_IMAGE = Endpoint("POST", _MEDIA + "uploadimg", 90256, Effect.RECONCILABLE, "media.upload_image")
+MEDIA_GET = Endpoint("GET", _MEDIA + "get", 90254, Effect.READ, "media.download")
+MEDIA_GET_JSSDK = Endpoint("GET", _MEDIA + "get/jssdk", 90255, Effect.READ, "media.download_jssdk")
+MEDIA_BY_URL = Endpoint("POST", _MEDIA + "upload_by_url", 96219, Effect.IDEMPOTENT, "media.upload_by_url")
+MEDIA_BY_URL_RESULT = Endpoint(
+    "POST", _MEDIA + "get_upload_by_url_result", 96219, Effect.READ, "media.upload_by_url_result"
+)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     GETTOKEN,
@@ -303,5 +314,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     APP_CARD_UPDATE,
     TICKET_CORP,
     TICKET_APP,
+    MEDIA_UPLOAD,
+    MEDIA_ATTACHMENT,
+    MEDIA_IMAGE,
+    MEDIA_GET,
+    MEDIA_GET_JSSDK,
+    MEDIA_BY_URL,
+    MEDIA_BY_URL_RESULT,
 )
 """Every endpoint this library can call, in the order of the documentation's chapters."""

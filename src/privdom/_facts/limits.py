@@ -215,6 +215,29 @@ CARD_UPDATE_SECONDS: Final = 72 * 3_600
 TICKET_SECONDS: Final = 7_200
 TICKETS_PER_APP_AND_HOUR: Final = 100
 
+# Media (90253, 95098, 90256, 90254, 96219). A file must have more than 5 bytes, an image for good 5.
+MEDIA_SECONDS: Final = 3 * 86_400
+MEDIA_MIN_BYTES: Final = 6
+MEDIA_IMAGE_BYTES: Final = 10 * 2**20
+MEDIA_VOICE_BYTES: Final = 2 * 2**20
+MEDIA_VIDEO_BYTES: Final = 10 * 2**20
+MEDIA_FILE_BYTES: Final = 20 * 2**20
+MEDIA_IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
+MEDIA_VOICE_SUFFIXES: Final = (".amr",)
+MEDIA_VIDEO_SUFFIXES: Final = (".mp4",)
+ATTACHMENT_IMAGE_LONG_SIDE: Final = 10_800
+ATTACHMENT_IMAGE_SHORT_SIDE: Final = 1_080
+IMAGE_MIN_BYTES: Final = 5
+IMAGE_BYTES: Final = 2 * 2**20
+IMAGES_PER_DAY: Final = 1_000
+IMAGES_PER_30_DAYS: Final = 3_000
+# "20 MB", read as the smaller number of the two: it is a multiple of 16 too, as pieces must be.
+MEDIA_PIECE_BYTES: Final = 20_000_000
+URL_MEDIA_BYTES: Final = 200 * 2**20
+URL_MEDIA_NAME_BYTES: Final = 128
+URL_MEDIA_URL_BYTES: Final = 1_024
+URL_MEDIA_JOB_SECONDS: Final = 3_600
+
 # Callbacks (90930).
 CALLBACK_SECONDS: Final = 5
 CALLBACK_RETRIES: Final = 3

@@ -12,6 +12,7 @@ from __future__ import annotations
 from privdom._port.awaits import AsyncPort
 from privdom._port.blocks import BlockingPort
 from privdom._port.protocol import Bell, Clock, Port, SystemClock, maybe_await
+from privdom._port.streams import Incoming, Outgoing
 from privdom._port.threads import Mutex, in_thread
 from privdom._port.twins import Blocking, blocking, blocking_iter, core_of, run
 
@@ -22,7 +23,9 @@ __all__ = [
     "Blocking",
     "BlockingPort",
     "Clock",
+    "Incoming",
     "Mutex",
+    "Outgoing",
     "Port",
     "SystemClock",
     "blocking",

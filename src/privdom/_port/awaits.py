@@ -6,7 +6,7 @@ import os
 import time
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -18,6 +18,7 @@ import anyio.to_thread
 import httpx
 
 from privdom._port.protocol import BLOCKS_PER_LIMIT, Bell, Clock, SystemClock
+from privdom._port.streams import CHUNK_BYTES, Incoming
 
 
 __all__ = ["AsyncPort"]
@@ -75,6 +76,11 @@ def _from_anywhere() -> Callable[[Callable[[], object]], object]:
     return soon
 
 
+async def _body(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    async for chunk in response.aiter_bytes(CHUNK_BYTES):
+        yield chunk
+
+
 class AsyncPort:
     """Awaits, on asyncio or trio."""
 
@@ -126,6 +132,22 @@ class AsyncPort:
         load[i] += 1
         try:
             return await self._clients[i].send(request)
+        finally:
+            load[i] -= 1
+
+    @asynccontextmanager
+    async def stream(self, request: httpx.Request) -> AsyncGenerator[Incoming, None]:
+        self._ready()
+        load = self._load
+        i = load.index(min(load))
+        load[i] += 1
+        try:
+            response = await self._clients[i].send(request, stream=True)
+            try:
+                async with aclosing(_body(response)) as chunks:
+                    yield Incoming(response, chunks)
+            finally:
+                await response.aclose()
         finally:
             load[i] -= 1
 

@@ -8,7 +8,7 @@ import time
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, suppress
 from contextvars import Context, copy_context
 from datetime import datetime
 from itertools import islice
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import httpx
 
 from privdom._port.protocol import BLOCKS_PER_LIMIT, Bell, Clock, SystemClock
+from privdom._port.streams import CHUNK_BYTES, Incoming
 from privdom._port.twins import run
 
 
@@ -71,6 +72,11 @@ class _ThreadBell:
         return self._rung
 
 
+async def _body(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    for chunk in response.iter_bytes(CHUNK_BYTES):
+        yield chunk
+
+
 class BlockingPort:
     """Looks async, never suspends."""
 
@@ -108,6 +114,15 @@ class BlockingPort:
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         return self._ready().send(request)
+
+    @asynccontextmanager
+    async def stream(self, request: httpx.Request) -> AsyncGenerator[Incoming, None]:
+        response = self._ready().send(request, stream=True)
+        try:
+            async with aclosing(_body(response)) as chunks:
+                yield Incoming(response, chunks)
+        finally:
+            response.close()
 
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)

@@ -11,6 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 import httpx
 
+from privdom._port.streams import Incoming
+
 
 __all__ = ["BLOCKS_PER_LIMIT", "Bell", "Clock", "Port", "SystemClock", "maybe_await"]
 
@@ -65,6 +67,10 @@ class Port(Protocol):
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Write *request* once and return the whole answer."""
+        ...
+
+    def stream(self, request: httpx.Request) -> AbstractAsyncContextManager[Incoming]:
+        """Write *request* once and give the head of the answer; its body is read within the block."""
         ...
 
     async def sleep(self, seconds: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -22,9 +24,11 @@ from privdom.sandbox.state import (
     Happening,
     LinkClick,
     LinkCustomer,
+    Medium,
     Publication,
     Reaction,
     Tag,
+    WebFile,
     WelcomeTicket,
 )
 from privdom.sandbox.world import World
@@ -35,6 +39,8 @@ __all__ = ["Opened", "Scanned"]
 _WECHAT: Final = 1
 _BY_SCAN: Final = 1
 _BY_LINK: Final = 16
+# Of AMR, a second.
+_FRAMES: Final = 50
 STAFF, EXTERNAL = 1, 2
 
 
@@ -399,3 +405,24 @@ def like(task: Publication, reaction: Reaction) -> None:
     who = (reaction.external_userid, reaction.userid)
     if who not in {(other.external_userid, other.userid) for other in task.likes}:
         task.likes.append(reaction)
+
+
+def record_voice(world: World, userid: str, seconds: int) -> str:
+    """Have staff record a voice in a page; WeCom keeps it in two forms."""
+    voice = bytes.fromhex(digest(world.seed, "voice", userid, seconds, world.timestamp))
+    media_id = world.new_id("3", "voice", userid, seconds, world.timestamp)
+    amr = b"#!AMR\n" + (b"\x3c" + voice * 2)[:32] * _FRAMES * seconds
+    speex = b"Speex   " + voice * _FRAMES * 4 * seconds
+    name = f"{media_id[:8]}.amr"
+    world.state.media[media_id] = Medium(media_id, "voice", "jssdk", name, amr, world.timestamp, speex)
+    return media_id
+
+
+def put_on_web(world: World, url: str, size: int, *, ranges: bool) -> str:
+    """Put a file on a server, and return its MD5."""
+    # No multiple of 16 bytes, so that parts of it differ.
+    seed = b"-" + b"".join(bytes.fromhex(digest(world.seed, "web", url, i)) for i in range(64))
+    file = WebFile(seed, size, "", ranges)
+    md5 = hashlib.md5(file.content(), usedforsecurity=False).hexdigest()
+    world.state.web[url] = attrs.evolve(file, md5=md5)
+    return md5

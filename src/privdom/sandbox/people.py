@@ -262,6 +262,20 @@ class People:
         with self._lock:
             acts.resign(self._world, acts.known(self._world, userid))
 
+    def staff_records(self, userid: str, *, seconds: int = 3) -> str:
+        """Have staff record a voice in a page that uses WeCom's JS-SDK; return its media id."""
+        with self._lock:
+            return acts.record_voice(self._world, acts.known(self._world, userid), seconds)
+
+    def add_web_file(self, url: str, size: int, *, ranges: bool = True) -> str:
+        """
+        Put a file where WeCom can fetch it; return its MD5.
+
+        ``ranges=False`` is a server that does not know ``Range``.
+        """
+        with self._lock:
+            return acts.put_on_web(self._world, url, size, ranges=ranges)
+
     def staff_confirms(self, msgid: str, userid: str) -> None:
         """Have staff confirm their task of a mass message now."""
         with self._lock:

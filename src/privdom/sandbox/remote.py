@@ -354,6 +354,14 @@ class RemoteSandbox:
         """Have staff leave the corp."""
         self._line.ask("staff_resigns", userid=userid)
 
+    def staff_records(self, userid: str, *, seconds: int = 3) -> str:
+        """Have staff record a voice in a page that uses WeCom's JS-SDK; return its media id."""
+        return str(self._line.ask("staff_records", userid=userid, seconds=seconds))
+
+    def add_web_file(self, url: str, size: int, *, ranges: bool = True) -> str:
+        """Put a file where WeCom can fetch it; return its MD5."""
+        return str(self._line.ask("add_web_file", url=url, size=size, ranges=ranges))
+
     def staff_confirms(self, msgid: str, userid: str) -> None:
         """Have staff confirm their task of a mass message now."""
         self._line.ask("staff_confirms", msgid=msgid, userid=userid)

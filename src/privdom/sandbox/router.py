@@ -14,12 +14,14 @@ from typing import Final, Literal, cast
 import attrs
 
 from privdom._facts.endpoints import ENDPOINTS, GETTOKEN
+from privdom.sandbox import multipart
 from privdom.sandbox.chance import digest
 from privdom.sandbox.door import Gate, Quotas, Tokens
 from privdom.sandbox.errors import WeComError, error_message
 from privdom.sandbox.faults import Fault, Faults
 from privdom.sandbox.fields import Fields
 from privdom.sandbox.handlers import ROUTES
+from privdom.sandbox.handlers.route import FileAnswer
 from privdom.sandbox.record import CallEntry
 from privdom.sandbox.world import Call, World
 
@@ -42,24 +44,32 @@ class Request:
     query: Mapping[str, str]
     body: bytes
     ip: str = "127.0.0.1"
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    """By name in lower case."""
 
 
 @attrs.frozen
 class Reply:
-    """What goes back, after ``delay`` real seconds; ``dropped`` means that the line breaks instead."""
+    """
+    What goes back, after ``delay`` real seconds; ``dropped`` means that the line breaks instead.
+
+    ``missing`` bytes more than the body has are promised, and then the line breaks.
+    """
 
     body: bytes = b""
     status: int = 200
     content_type: str = "application/json; charset=UTF-8"
     delay: float = 0.0
     dropped: Literal["", "refused", "lost"] = ""
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    missing: int = 0
 
 
 @attrs.frozen
 class _Outcome:
     answer: dict[str, object]
     errcode: int = 0
+    file: FileAnswer | None = None
 
 
 class Router:
@@ -86,21 +96,26 @@ class Router:
         if endpoint is None:
             yield Reply(b"404 page not found", 404, "text/plain")
             return
-        body, well_formed = _body(request)
+        file = None
+        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            body, well_formed = Fields({}), True
+            file = multipart.file_in(request.headers["content-type"], request.body)
+        else:
+            body, well_formed = _body(request)
+        call = Call(request.path, request.query, body, file, request.headers.get("range", ""))
         rules = self._world.rules
         with self._gate.passing(request.path, body.raw(), rules) as crowded:
             with self._lock:
-                reply = self._reply(request, body, crowded, well_formed=well_formed)
+                reply = self._reply(request, call, crowded, well_formed=well_formed)
             yield reply
 
-    def _reply(self, request: Request, body: Fields, crowded: WeComError | None, *, well_formed: bool) -> Reply:
+    def _reply(self, request: Request, call: Call, crowded: WeComError | None, *, well_formed: bool) -> Reply:
         world, path = self._world, request.path
         query = {name: value for name, value in request.query.items() if name != "access_token"}
-        text = "&".join(f"{name}={value}" for name, value in sorted(query.items())) + request.body.decode(
-            "utf-8", "replace"
-        )
+        # Of a file, what stays the same when it is sent again: boundaries do not.
+        sent = f"{call.file.filename} {call.file.md5}" if call.file else request.body.decode("utf-8", "replace")
+        text = "&".join(f"{name}={value}" for name, value in sorted(query.items())) + sent
         fault = self._faults.for_call(path, text)
-        call = Call(path, request.query, body)
         token = request.query.get("access_token")
         outcome = None
         if fault is None or fault.changes:
@@ -149,7 +164,8 @@ class Router:
                 return _Outcome({"access_token": token, "expires_in": left})
             if _ENDPOINTS[request.path].method == "POST" and request.method != "POST":
                 raise WeComError(40058)
-            return _Outcome(ROUTES[request.path].handle(self._world, call))
+            answer = ROUTES[request.path].handle(self._world, call)
+            return _Outcome({}, file=answer) if isinstance(answer, FileAnswer) else _Outcome(answer)
         except WeComError as e:
             return self._refusal(request, e)
 
@@ -174,13 +190,18 @@ class Router:
             outcome = self._refusal(request, WeComError(instead))
         if outcome is None:
             outcome = self._refusal(request, WeComError(-1))
+        delay = self._world.rules.latency + (fault.delay if fault and kind == "slow" else 0.0)
+        if outcome.file is not None:
+            file = outcome.file
+            body = file.content[: len(file.content) // 2] if kind == "truncated" else file.content
+            missing = len(file.content) - len(body)
+            return Reply(body, file.status, file.content_type, delay, headers=file.headers, missing=missing)
         answer = {"errcode": outcome.errcode, "errmsg": "ok", **outcome.answer}
         if not well_formed:
             answer["errmsg"] = f"{_WARNING}{answer['errmsg']}"
         body = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
         if kind == "truncated":
             body = body[: len(body) // 2]
-        delay = self._world.rules.latency + (fault.delay if fault and kind == "slow" else 0.0)
         return Reply(body, delay=delay)
 
 

@@ -127,6 +127,17 @@ class Rules:
     products_per_corp: int | None = None
     """How many products a corp can have (41202); no number is published. None: as many as it likes."""
 
+    # Media (90253, 90254, 96219).
+    check_media: bool = False
+    """
+    Whether messages, moments, remarks and closing words refuse a media id that is not one, was not uploaded for them, or
+    has expired. WeCom does; it is off so that tests may invent media ids.
+    """
+    media_in_blocks: bool = False
+    """Whether a part of a file must be a multiple of 16 bytes; 90254 says so of "some" files."""
+    url_upload_time: timedelta = attrs.field(default=timedelta(seconds=10), validator=_not_negative)
+    """How long WeCom takes to fetch a file from its URL."""
+
     # Mass messages (92135, 93338).
     dispatch_time: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
     """How long a new message answers 41063 to questions about it."""

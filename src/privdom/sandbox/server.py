@@ -24,6 +24,7 @@ __all__ = ["serve", "serving"]
 
 _REASONS: Final = {
     200: "OK",
+    206: "Partial Content",
     303: "See Other",
     400: "Bad Request",
     403: "Forbidden",
@@ -82,7 +83,8 @@ class _Connection(asyncio.Protocol):
                 return
             length = int(headers.get("content-length", "0"))
             if len(self._buffer) < end + 4 + length:
-                if headers.get("expect", "").lower() == "100-continue":
+                # Asked and answered once: before any of the body is there.
+                if headers.get("expect", "").lower() == "100-continue" and len(self._buffer) == end + 4:
                     self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 return
             body = bytes(self._buffer[end + 4 : end + 4 + length])
@@ -103,7 +105,7 @@ class _Connection(asyncio.Protocol):
             command = path.removeprefix(control.PREFIX).strip("/")
             self._later(lambda: _reply(*control.run(self._box, command, body)), last=last)
             return
-        request = Request(method, path, parameters, body, self._ip)
+        request = Request(method, path, parameters, body, self._ip, headers)
         arriving = self._box.arriving(request)
         reply = arriving.__enter__()
         if reply.delay:
@@ -140,13 +142,17 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
             self._transport = None
             return
-        more = "".join(f"{name}: {value}\r\n" for name, value in reply.headers)
-        head = (
-            f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Unknown')}\r\n{more}"
-            f"Content-Type: {reply.content_type}\r\nContent-Length: {len(reply.body)}\r\n"
-            f"Connection: {'close' if last else 'keep-alive'}\r\n\r\n"
-        )
-        self._transport.write(head.encode("latin-1") + reply.body)
+        last = last or reply.missing > 0
+        lines = [
+            f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Unknown')}",
+            f"Content-Type: {reply.content_type}",
+            f"Content-Length: {len(reply.body) + reply.missing}",
+            *(f"{name}: {value}" for name, value in reply.headers.items()),
+            f"Connection: {'close' if last else 'keep-alive'}",
+        ]
+        head = "".join(f"{line}\r\n" for line in lines) + "\r\n"
+        # Names of files stand in heads as they are, in UTF-8.
+        self._transport.write(head.encode() + reply.body)
         if last:
             self._transport.close()
 

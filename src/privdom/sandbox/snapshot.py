@@ -166,6 +166,17 @@ def of(world: World) -> dict[str, object]:
             m.msgid: {"msgtype": m.msgtype, "created": m.created, "staff": list(m.staff), "recalled": m.recalled}
             for m in state.app_messages.values()
         },
+        "media": {
+            m.media_id: {
+                "type": m.kind,
+                "source": m.source,
+                "filename": m.filename,
+                "size": len(m.content),
+                "created": m.created,
+            }
+            for m in state.media.values()
+        },
+        "images": list(state.image_urls),
         "messages": {m.msgid: _message(m) for m in state.messages.values()},
         "transfers": [
             {

@@ -26,6 +26,7 @@ __all__ = [
     "JsTicket",
     "LinkClick",
     "LinkCustomer",
+    "Medium",
     "Message",
     "Moment",
     "OAuthCode",
@@ -44,8 +45,10 @@ __all__ = [
     "TempChat",
     "Transfer",
     "Unassigned",
+    "UploadJob",
     "UserTicket",
     "Uses",
+    "WebFile",
     "WelcomeTicket",
 ]
 
@@ -432,6 +435,49 @@ class InterceptRule:
     deleted: bool = False
 
 
+@attrs.frozen
+class Medium:
+    """A temporary file; ``source`` is how it came: only some ways lead to some uses."""
+
+    media_id: str
+    kind: str
+    source: Literal["media", "moment", "album", "url", "jssdk"]
+    filename: str
+    content: bytes = attrs.field(repr=False)
+    created: int
+    speex: bytes = attrs.field(default=b"", repr=False)
+    """The better of the two forms of a voice that was recorded in a page."""
+
+
+@attrs.frozen
+class WebFile:
+    """A file on a server somewhere, made of a few bytes over and over."""
+
+    seed: bytes
+    size: int
+    md5: str
+    ranges: bool
+
+    def content(self) -> bytes:
+        """Return all of it."""
+        return (self.seed * (self.size // len(self.seed) + 1))[: self.size]
+
+
+@attrs.define
+class UploadJob:
+    """A file that WeCom fetches from a URL; an errcode says why it could not."""
+
+    jobid: str
+    kind: str
+    filename: str
+    url: str
+    md5: str
+    asked: int
+    done: int = 0
+    media_id: str = ""
+    errcode: int = 0
+
+
 @attrs.define
 class Transfer:
     """One attempt to hand over a customer; 1 done, 2 waiting, 3 refused, 4 takeover is full."""
@@ -607,6 +653,14 @@ class State:
     opengids: dict[str, str] = attrs.Factory(dict[str, str])
     """Groups by what a mini program knows of them."""
     happened: list[Happening] = attrs.Factory(list[Happening])
+    media: dict[str, Medium] = attrs.Factory(dict[str, Medium])
+    image_urls: list[str] = attrs.Factory(list[str])
+    """Of images that stay."""
+    image_times: list[int] = attrs.Factory(list[int])
+    """When they were uploaded, in the last 30 days."""
+    upload_jobs: dict[str, UploadJob] = attrs.Factory(dict[str, UploadJob])
+    web: dict[str, WebFile] = attrs.Factory(dict[str, WebFile])
+    """Files that WeCom can fetch, by URL."""
     tickets: dict[str, WelcomeTicket] = attrs.Factory(dict[str, WelcomeTicket])
     received: dict[tuple[str, str], int] = attrs.Factory(dict[tuple[str, str], int])
     oauth_codes: dict[str, OAuthCode] = attrs.Factory(dict[str, OAuthCode])

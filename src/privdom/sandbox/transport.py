@@ -48,7 +48,8 @@ class SandboxTransport(httpx.MockTransport):
 
 def _read(request: httpx.Request) -> Request:
     url = request.url
-    return Request(request.method, url.path, dict(url.params), request.content)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Request(request.method, url.path, dict(url.params), request.content, headers=headers)
 
 
 def _response(reply: Reply, request: httpx.Request) -> httpx.Response:
@@ -58,4 +59,8 @@ def _response(reply: Reply, request: httpx.Request) -> httpx.Response:
     if reply.dropped:
         msg = "the sandbox does not answer"
         raise httpx.ReadTimeout(msg, request=request)
-    return httpx.Response(reply.status, headers={"content-type": reply.content_type}, content=reply.body)
+    headers = {"Content-Type": reply.content_type, **reply.headers}
+    if reply.missing:
+        headers["Content-Length"] = str(len(reply.body) + reply.missing)
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return httpx.Response(reply.status, headers=encoded, content=reply.body)

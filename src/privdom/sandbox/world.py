@@ -13,6 +13,7 @@ from privdom.sandbox.chance import digest, identifier
 from privdom.sandbox.clock import Agenda, VirtualClock
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
+from privdom.sandbox.multipart import FormFile
 from privdom.sandbox.record import Record
 from privdom.sandbox.rules import Rules
 from privdom.sandbox.state import Customer, Follow, Staff, State
@@ -31,6 +32,8 @@ class Call:
     path: str
     query: Mapping[str, str]
     body: Fields
+    file: FormFile | None = None
+    range: str = ""
 
 
 @attrs.define

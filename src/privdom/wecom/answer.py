@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from privdom._facts.endpoints import Endpoint
@@ -9,9 +10,11 @@ from privdom.errors import NotUnderstood, api_error
 from privdom.wecom.wire import loads, structure
 
 
-__all__ = ["read_answer"]
+__all__ = ["is_file", "read_answer"]
 
 T = TypeVar("T")
+
+_OF_REFUSALS = ("", "application/json", "text/json", "text/html", "text/plain")
 
 
 def read_answer(endpoint: Endpoint, body: bytes | str, answer: type[T], *, status: int = 200) -> T:
@@ -40,6 +43,21 @@ def read_answer(endpoint: Endpoint, body: bytes | str, answer: type[T], *, statu
     if code != 0:
         raise api_error(code, str(errmsg), path=endpoint.path, doc_url=endpoint.url)
     return structure(fields, answer)
+
+
+def is_file(status: int, headers: Mapping[str, str]) -> bool:
+    """
+    Tell whether an answer whose content may be a file is one.
+
+    WeCom refuses with status 200 too, in JSON; but a file may hold JSON, which
+    only its ``Content-Disposition`` tells apart.
+    """
+    if status not in (200, 206):
+        return False
+    if headers.get("Content-Disposition"):
+        return True
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind not in _OF_REFUSALS
 
 
 def _kind(body: bytes | str) -> str:

@@ -19,6 +19,7 @@ from privdom.wecom.groups import AsyncGroups, Groups
 from privdom.wecom.ids import AsyncIds, Ids
 from privdom.wecom.intercept_rules import AsyncInterceptRules, InterceptRules
 from privdom.wecom.join_ways import AsyncJoinWays, JoinWays
+from privdom.wecom.media import AsyncMedia, Media
 from privdom.wecom.messages import AsyncMessages, Messages
 from privdom.wecom.moment_strategies import AsyncMomentStrategies, MomentStrategies
 from privdom.wecom.moments import AsyncMoments, Moments
@@ -156,6 +157,7 @@ class AsyncWeCom:
         self.tickets = AsyncTickets(self.session)
         self.app_messages = AsyncAppMessages(self.session)
         self.network = AsyncNetwork(self.session)
+        self.media = AsyncMedia(self.session)
 
     @property
     def corp_id(self) -> str:
@@ -268,6 +270,7 @@ class WeCom(Blocking[AsyncWeCom]):
         self.tickets = Tickets(core.tickets)
         self.app_messages = AppMessages(core.app_messages)
         self.network = Network(core.network)
+        self.media = Media(core.media)
 
     @property
     def corp_id(self) -> str:

@@ -18,6 +18,7 @@ from privdom.wecom import (
     ids,
     intercept_rules,
     join_ways,
+    media,
     messages,
     moment_strategies,
     moments,
@@ -157,6 +158,14 @@ _BY_ENDPOINT: dict[Endpoint, Classes] = {
     E.APP_CARD_UPDATE: Classes(app_messages.UpdateCardRequest, app_messages.CardUpdated),
     E.TICKET_CORP: Classes(None, tickets.TicketAnswer),
     E.TICKET_APP: Classes(tickets.AppTicketRequest, tickets.TicketAnswer),
+    E.MEDIA_UPLOAD: Classes(media.UploadMediaRequest, media.UploadedMedia),
+    E.MEDIA_ATTACHMENT: Classes(media.UploadAttachmentRequest, media.UploadedMedia),
+    E.MEDIA_IMAGE: Classes(None, media.UploadedImage),
+    # Files, and JSON only where WeCom refuses.
+    E.MEDIA_GET: Classes(media.DownloadMediaRequest, Done),
+    E.MEDIA_GET_JSSDK: Classes(media.DownloadMediaRequest, Done),
+    E.MEDIA_BY_URL: Classes(media.UploadByUrlRequest, media.UploadJob),
+    E.MEDIA_BY_URL_RESULT: Classes(media.UploadJobRequest, media.UploadJobResult),
 }
 
 CLASSES: dict[str, Classes] = {endpoint.path: classes for endpoint, classes in _BY_ENDPOINT.items()}

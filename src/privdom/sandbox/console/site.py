@@ -67,7 +67,7 @@ def _do(box: Sandbox, action: str, method: str, body: bytes, headers: Mapping[st
         return _failure(box, str(e.args[0]) if isinstance(e, ValueError) else f"{e} is missing", 400)
     back = urlsplit(headers.get("referer", ""))
     target = then or f"{back.path or '/'}{'?' if back.query else ''}{back.query}"
-    return Reply(b"", 303, headers=(("Location", target),))
+    return Reply(b"", 303, headers={"Location": target})
 
 
 def _page(box: Sandbox, chapter: str, thing: str, query: Mapping[str, str]) -> Reply:

@@ -17,6 +17,7 @@ from privdom.sandbox.handlers import (
     ids,
     intercept_rules,
     join_ways,
+    media,
     messages,
     moments,
     network,
@@ -144,5 +145,12 @@ ROUTES: Final[dict[str, Route]] = {
     e.APP_CARD_UPDATE.path: Route(app_messages.update_card),
     e.TICKET_CORP.path: Route(tickets.corp),
     e.TICKET_APP.path: Route(tickets.app),
+    e.MEDIA_UPLOAD.path: Route(media.upload),
+    e.MEDIA_ATTACHMENT.path: Route(media.upload_attachment),
+    e.MEDIA_IMAGE.path: Route(media.upload_image),
+    e.MEDIA_GET.path: Route(media.get),
+    e.MEDIA_GET_JSSDK.path: Route(media.get_jssdk),
+    e.MEDIA_BY_URL.path: Route(media.upload_by_url),
+    e.MEDIA_BY_URL_RESULT.path: Route(media.upload_by_url_result),
 }
 """By path; gettoken is answered at the door."""

@@ -10,6 +10,7 @@ from privdom._facts import limits
 from privdom.sandbox.chance import digest
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
+from privdom.sandbox.handlers.media import check_noted
 from privdom.sandbox.paging import Cursors, page
 from privdom.sandbox.record import ConclusionEntry
 from privdom.sandbox.state import ContactWay, TempChat
@@ -71,7 +72,7 @@ def _people(world: World, kind: int, body: Fields) -> tuple[list[str], list[int]
     return users, parties
 
 
-def _conclusions(body: Fields) -> dict[str, object] | None:
+def _conclusions(world: World, body: Fields) -> dict[str, object] | None:
     said = body.child("conclusions")
     if said is None:
         return None
@@ -81,8 +82,10 @@ def _conclusions(body: Fields) -> dict[str, object] | None:
         text.text("content", octets=limits.MESSAGE_TEXT_BYTES)
     image = said.child("image")
     if image is not None:
+        media_id = image.text("media_id", absent=41006)
+        check_noted(world, media_id)
         # Written as a media id, read back as an address.
-        kept["image"] = {"pic_url": f"https://p.qpic.cn/pic_wework/{image.text('media_id', absent=41006)}"}
+        kept["image"] = {"pic_url": f"https://p.qpic.cn/pic_wework/{media_id}"}
     if not kept:
         raise WeComError(40063)
     return kept
@@ -127,7 +130,7 @@ def add(world: World, call: Call) -> dict[str, object]:
         expires_in=body.integer("expires_in", _WEEK, low=1, high=limits.TEMP_CODE_SECONDS),
         chat_expires_in=body.integer("chat_expires_in", _DAY, low=1, high=limits.TEMP_CODE_SECONDS),
         unionid=body.text("unionid"),
-        conclusions=_conclusions(body),
+        conclusions=_conclusions(world, body),
     )
     world.state.ways[config_id] = way
     return {"config_id": config_id, **_qr_code(world, way)}
@@ -216,7 +219,7 @@ def update(world: World, call: Call) -> dict[str, object]:
         way.chat_expires_in = body.integer("chat_expires_in", way.chat_expires_in, low=1, high=limits.TEMP_CODE_SECONDS)
         way.unionid = body.text("unionid") or way.unionid
     if "conclusions" in body:
-        way.conclusions = _conclusions(body)
+        way.conclusions = _conclusions(world, body)
     return {}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from privdom._facts import limits
 from privdom.sandbox.chance import digest, identifier
 from privdom.sandbox.errors import WeComError
+from privdom.sandbox.handlers.media import check_noted
 from privdom.sandbox.paging import Cursors, page
 from privdom.sandbox.state import Customer, Follow, Served, ServedCursor
 from privdom.sandbox.world import Call, World
@@ -126,6 +127,8 @@ def remark(world: World, call: Call) -> dict[str, object]:
     if not any(name in body for name in names):
         raise WeComError(40058)
     follow = world.need_follow(userid, external_userid)
+    if picture := body.text("remark_pic_mediaid"):
+        check_noted(world, picture)
     if "remark" in body:
         follow.remark = text
     if "description" in body:

@@ -17,7 +17,7 @@ _KINDS = ("image", "link", "miniprogram", "file", "video")
 """Of several, the first counts."""
 
 
-def _read(body: Fields) -> tuple[str, dict[str, object] | None]:
+def _read(world: World, body: Fields) -> tuple[str, dict[str, object] | None]:
     said = body.child("text")
     text = said.text("content", octets=limits.GROUP_WELCOME_TEXT_BYTES) if said else ""
     given = {kind: inner for kind in _KINDS if (inner := body.child(kind)) is not None}
@@ -25,14 +25,14 @@ def _read(body: Fields) -> tuple[str, dict[str, object] | None]:
     if not all(inner.raw() for inner in given.values()) or not (text or given):
         raise WeComError(40063)
     for kind, inner in given.items():
-        return text, attachment(Fields({"msgtype": kind, kind: inner.raw()}))
+        return text, attachment(world, Fields({"msgtype": kind, kind: inner.raw()}))
     return text, None
 
 
 def add(world: World, call: Call) -> dict[str, object]:
     """Answer group_welcome_template/add."""
     state = world.state
-    text, thing = _read(call.body)
+    text, thing = _read(world, call.body)
     notify = call.body.integer("notify", 1, low=0, high=1)
     if len(state.group_welcomes) >= limits.GROUP_WELCOMES_PER_CORP:
         raise WeComError(41055)
@@ -51,7 +51,7 @@ def _find(world: World, body: Fields) -> GroupWelcome:
 def edit(world: World, call: Call) -> dict[str, object]:
     """Answer group_welcome_template/edit, which overwrites the whole of it: nothing says that a part may stay."""
     welcome = _find(world, call.body)
-    welcome.text, welcome.attachment = _read(call.body)
+    welcome.text, welcome.attachment = _read(world, call.body)
     return {}
 
 

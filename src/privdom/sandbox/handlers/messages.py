@@ -8,6 +8,7 @@ from privdom._facts import limits
 from privdom.sandbox import sending
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
+from privdom.sandbox.handlers.media import check_sent
 from privdom.sandbox.paging import Cursors, lenient_limit, page
 from privdom.sandbox.record import MessageEntry, ReminderEntry, WelcomeEntry
 from privdom.sandbox.state import Message
@@ -22,15 +23,18 @@ _BOTH = 2
 _TASK_SENT = 2
 
 
-def attachment(item: Fields) -> dict[str, object]:
+def attachment(world: World, item: Fields) -> dict[str, object]:
     """Return what hangs on a message, as it is kept, checked."""
     kind = item.text("msgtype")
     inner = item.child(kind) if kind in ("image", "link", "miniprogram", "video", "file") else None
     if inner is None:
         raise WeComError(41065)
     if kind == "image":
-        if not inner.text("media_id") and not inner.text("pic_url"):
+        media_id = inner.text("media_id")
+        if not media_id and not inner.text("pic_url"):
             raise WeComError(41006)
+        if media_id:
+            check_sent(world, media_id, kind)
     elif kind == "link":
         inner.text("title", absent=41016, octets=limits.LINK_TITLE_BYTES)
         inner.text("url", absent=41010, octets=limits.LINK_URL_BYTES)
@@ -40,12 +44,13 @@ def attachment(item: Fields) -> dict[str, object]:
         inner.text("title", absent=41016, octets=limits.MINIPROGRAM_TITLE_BYTES)
         for name in ("pic_media_id", "appid", "page"):
             inner.text(name, absent=40063)
+        check_sent(world, inner.text("pic_media_id"), "image")
     else:
-        inner.text("media_id", absent=41006)
+        check_sent(world, inner.text("media_id", absent=41006), kind)
     return {"msgtype": kind, kind: inner.raw()}
 
 
-def _content(body: Fields) -> tuple[str, list[dict[str, object]]]:
+def _content(world: World, body: Fields) -> tuple[str, list[dict[str, object]]]:
     said = body.child("text")
     text = said.text("content", octets=limits.MESSAGE_TEXT_BYTES) if said else ""
     items = body.children("attachments")
@@ -53,7 +58,7 @@ def _content(body: Fields) -> tuple[str, list[dict[str, object]]]:
         raise WeComError(41064)
     if not text and not items:
         raise WeComError(40063)
-    return text, [attachment(item) for item in items]
+    return text, [attachment(world, item) for item in items]
 
 
 def _chat_type(body: Fields, *, absent: int | None = None) -> str:
@@ -78,7 +83,7 @@ def add(world: World, call: Call) -> dict[str, object]:
     """Answer add_msg_template: staff get tasks, nobody gets a message yet."""
     body = call.body
     chat_type = _chat_type(body)
-    text, attachments = _content(body)
+    text, attachments = _content(world, body)
     sender = body.text("sender")
     if sender:
         sender = world.need_staff(sender, serving=True).userid
@@ -220,7 +225,7 @@ def welcome(world: World, call: Call) -> dict[str, object]:
     """Answer send_welcome_msg: within 20 virtual seconds, once."""
     body = call.body
     code = body.text("welcome_code", absent=41049)
-    text, attachments = _content(body)
+    text, attachments = _content(world, body)
     ticket = world.state.tickets.get(code)
     if ticket is None or world.timestamp > ticket.created + limits.WELCOME_SECONDS:
         raise WeComError(41050)

@@ -11,6 +11,7 @@ from privdom.sandbox.clock import CHINA
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
 from privdom.sandbox.handlers.codes import staff_of
+from privdom.sandbox.handlers.media import check_attached
 from privdom.sandbox.paging import Cursors, lenient_limit, page
 from privdom.sandbox.record import MomentEntry
 from privdom.sandbox.state import Moment, Publication, Reaction
@@ -26,7 +27,7 @@ _PARTLY, _PUBLIC = 0, 1
 _RUNNING, _FINISHED = 2, 3
 
 
-def _attachments(body: Fields) -> list[dict[str, object]]:
+def _attachments(world: World, body: Fields) -> list[dict[str, object]]:
     items = body.children("attachments")
     kinds = [item.text("msgtype") for item in items]
     if any(kind not in _KINDS for kind in kinds):
@@ -40,7 +41,8 @@ def _attachments(body: Fields) -> list[dict[str, object]]:
         inner = item.child(kind)
         if inner is None:
             raise WeComError(41065)
-        inner.text("media_id", absent=41006)
+        cover = "image" if kind == "link" else kind
+        check_attached(world, inner.text("media_id", absent=41006), cover, "moment")
         if kind == "link":
             inner.text("title", octets=limits.LINK_TITLE_BYTES)
             inner.text("url", absent=41010)
@@ -53,7 +55,7 @@ def add(world: World, call: Call) -> dict[str, object]:
     body, state = call.body, world.state
     said = body.child("text")
     text = said.text("content", chars=limits.MOMENT_TEXT_CHARS, octets=limits.MESSAGE_TEXT_BYTES) if said else ""
-    attachments = _attachments(body)
+    attachments = _attachments(world, body)
     if not text and not attachments:
         raise WeComError(41089)
     month = f"{world.now.astimezone(CHINA):%Y-%m}"

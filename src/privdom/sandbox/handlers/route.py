@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import attrs
 
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["Handler", "Route"]
+__all__ = ["FileAnswer", "Handler", "Route"]
 
-Handler = Callable[[World, Call], dict[str, object]]
+
+@attrs.frozen
+class FileAnswer:
+    """An answer that is a file, or a part of one."""
+
+    content: bytes
+    content_type: str
+    headers: Mapping[str, str]
+    status: int = 200
+
+
+Handler = Callable[[World, Call], dict[str, object] | FileAnswer]
 
 
 @attrs.frozen

@@ -82,6 +82,7 @@ from privdom.wecom.callbacks.events.groups import (
     GroupRenamed,
     GroupUpdated,
 )
+from privdom.wecom.callbacks.events.media import UploadJobFinished
 from privdom.wecom.callbacks.events.parsing import (
     EVENTS,
     EventKind,
@@ -165,6 +166,7 @@ __all__ = [
     "TagsShuffled",
     "TransferFailed",
     "UnknownEvent",
+    "UploadJobFinished",
     "UserAttr",
     "UserAttrText",
     "UserAttrWeb",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from privdom.errors import MalformedXml
-from privdom.wecom.callbacks.events import acquisition, app, customers, directory, groups, tags
+from privdom.wecom.callbacks.events import acquisition, app, customers, directory, groups, media, tags
 from privdom.wecom.callbacks.events._base import Event, Reader, UnknownEvent, moment, reader_of, take
 from privdom.wecom.callbacks.xml import Tree, read
 
@@ -96,6 +96,7 @@ EVENTS: Final = (
     _kind(app.AppLowActive, "low_active", doc=90240),
     _kind(app.AppActivityRestored, "active_restored", doc=90240),
     _kind(app.MsgAuditNotified, "msgaudit_notify", doc=95039),
+    _kind(media.UploadJobFinished, "upload_media_job_finish", doc=96219),
 )
 """Every kind of event that there is a class for."""
 
