@@ -1,0 +1,603 @@
+"""
+The pages that are made from the code: endpoints, chapters, errors and errcodes.
+
+Nothing of them is kept by hand. A line ``<!-- reference: name -->`` in a page is
+replaced by what the function of that name returns, and each chapter of the
+client gets a page of its own under ``docs/api``, which is not committed.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+import types
+
+from collections.abc import Iterator
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+import attrs
+
+import privdom.wecom
+
+from privdom import errors
+from privdom._facts.endpoints import ENDPOINTS, Effect, Endpoint
+from privdom._facts.errcodes import ERRCODES, UNLISTED, ErrcodeFact
+from privdom._port import Blocking
+from privdom.errors import ApiError, api_error
+from privdom.sandbox.handlers import ROUTES
+from privdom.wecom import WeCom
+from privdom.wecom.parse import CLASSES
+
+
+TOPICS = {
+    "success": ("Success", "成功"),
+    "auth": ("Tokens and secrets", "凭证与密钥"),
+    "network": ("Addresses", "可信IP"),
+    "transport": ("Transport", "传输"),
+    "permission": ("Permissions", "权限"),
+    "licence": ("Licences", "接口许可"),
+    "rate": ("Quotas", "频率限制"),
+    "concurrency": ("Conflicts", "并发冲突"),
+    "system": ("WeCom's own failures", "系统错误"),
+    "parameter": ("Parameters", "参数"),
+    "contacts": ("Staff, departments and customers", "成员、部门与客户"),
+    "tags": ("Tags", "标签"),
+    "contactway": ("Contact ways and join ways", "联系我与加入群聊"),
+    "acquisition": ("Acquisition links", "获客助手"),
+    "transfer": ("Transfers", "在职继承与离职继承"),
+    "groupchat": ("Groups", "客户群与群聊"),
+    "massmsg": ("Mass messages", "群发"),
+    "welcome": ("Welcome messages", "欢迎语"),
+    "moments": ("Moments", "客户朋友圈"),
+    "product": ("Product albums", "商品图册"),
+    "sensitive": ("Sensitive words", "聊天敏感词"),
+    "media": ("Media and attachments", "素材与附件"),
+    "message": ("App messages", "应用消息"),
+    "archive": ("Message archiving", "会话内容存档"),
+    "oauth": ("Signing in", "网页授权"),
+    "jssdk": ("JS-SDK", "JS-SDK"),
+}
+"""The topics of errcodes in the order of the page."""
+
+_CHINESE = re.compile(r"[\u4e00-\u9fff]+")
+_MARK = re.compile(r"^<!-- reference: (\w+) -->$", re.MULTILINE)
+
+
+# --- What the code has
+
+
+class Chapter(NamedTuple):
+    """A chapter of the client: the attribute, its class, and its endpoints."""
+
+    name: str
+    cls: type[Any]
+    endpoints: tuple[Endpoint, ...]
+
+    @property
+    def says(self) -> str:
+        """The first sentence on it."""
+        doc = inspect.getdoc(core(self.cls)) or ""
+        return " ".join(doc.partition("\n\n")[0].split())
+
+    @property
+    def chinese(self) -> str:
+        """WeCom's own term, which stands in the docstring of the class or of its module."""
+        module = (sys.modules[self.cls.__module__].__doc__ or "").strip().partition("\n")[0]
+        found = _CHINESE.findall(self.says) or _CHINESE.findall(module)
+        return "、".join(found)
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} {self.chinese}".strip()
+
+
+def core(cls: type[Any]) -> type[Any]:
+    """Return the async class behind a blocking one."""
+    for base in getattr(cls, "__orig_bases__", ()):
+        if get_origin(base) is Blocking:
+            return get_args(base)[0]
+    return cls
+
+
+@cache
+def chapters() -> tuple[Chapter, ...]:
+    """Return the chapters in the order in which the documentation has their first endpoints."""
+    wecom = WeCom("ww", "secret")
+    found: dict[str, list[Endpoint]] = {}
+    for endpoint in ENDPOINTS:
+        found.setdefault(endpoint.client.rpartition(".")[0], []).append(endpoint)
+    return tuple(
+        Chapter(name or "client", type(getattr(wecom, name)) if name else WeCom, tuple(rows))
+        for name, rows in found.items()
+    )
+
+
+def in_sandbox(endpoint: Endpoint) -> bool:
+    """Return whether the sandbox answers; tokens are given out at its door, before any route."""
+    return endpoint.path in ROUTES or endpoint.path.endswith("/gettoken")
+
+
+def public(cls: type[Any]) -> str:
+    """Return the name under which users import a class."""
+    home = "privdom.wecom" if cls.__name__ in privdom.wecom.__all__ else cls.__module__
+    return f"{home}.{cls.__name__}"
+
+
+def parts(annotation: Any) -> Iterator[type[Any]]:
+    """Yield the classes of ours that a type is made of."""
+    if isinstance(annotation, type) and annotation.__module__.startswith("privdom.") and get_origin(annotation) is None:
+        if attrs.has(annotation) or issubclass(annotation, Enum):
+            yield annotation
+    for part in get_args(annotation):
+        yield from parts(part)
+
+
+def fields(cls: type[Any]) -> list[tuple[attrs.Attribute[Any], Any]]:
+    """Return the fields that WeCom knows, with their types."""
+    hints = get_type_hints(cls)
+    return [(a, hints[a.name]) for a in attrs.fields(cls) if a.name != "extra"]
+
+
+def reach(cls: type[Any], seen: dict[type[Any], None]) -> None:
+    """Add *cls* and all that its fields are made of to *seen*, in reading order."""
+    if cls in seen:
+        return
+    seen[cls] = None
+    if attrs.has(cls):
+        for _, hint in fields(cls):
+            for part in parts(hint):
+                reach(part, seen)
+
+
+@cache
+def values() -> dict[type[Any], str]:
+    """Return every request, answer and value with the chapter on whose page it stands: the first that needs it."""
+    found: dict[type[Any], str] = {}
+    for chapter in chapters():
+        seen: dict[type[Any], None] = {}
+        for endpoint in chapter.endpoints:
+            for cls in CLASSES[endpoint.path]:
+                if cls is not None:
+                    reach(cls, seen)
+        for cls in seen:
+            found.setdefault(cls, chapter.name)
+    return found
+
+
+# --- What the code says of a field
+
+
+def _sections(doc: str) -> dict[str, str]:
+    """Return what a docstring's Args: say, by name."""
+    match = re.search(r"^Args:\n((?:(?: +.*)?\n?)*)", doc, re.MULTILINE)
+    said: dict[str, str] = {}
+    name = ""
+    for line in textwrap.dedent(match[1]).splitlines() if match else ():
+        if start := re.match(r"(\w+): (.*)", line):
+            name, said[start[1]] = start[1], start[2]
+        elif name and line.strip():
+            said[name] += " " + line.strip()
+        elif line and not line.startswith(" "):
+            break
+    return said
+
+
+def _tree(thing: Any) -> ast.AST:
+    return ast.parse(textwrap.dedent(inspect.getsource(thing)))
+
+
+@cache
+def _attribute_docs(cls: type[Any]) -> dict[str, str]:
+    """Return the docstrings below the fields or members of a class, by name."""
+    (body,) = (node.body for node in _tree(cls).body if isinstance(node, ast.ClassDef))
+    said: dict[str, str] = {}
+    for before, node in zip(body, body[1:], strict=False):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            target = before.target if isinstance(before, ast.AnnAssign) else getattr(before, "targets", [None])[0]
+            if isinstance(target, ast.Name):
+                said[target.id] = " ".join(node.value.value.split())
+    return said
+
+
+def meaning(cls: type[Any], name: str, method: Any = None) -> str:
+    """Return what docstrings say of a field: its own, its class's, or that of the method that takes it."""
+    for base in cls.__mro__:
+        if attrs.has(base) and name in _attribute_docs(base):
+            return _attribute_docs(base)[name]
+    return _sections(inspect.getdoc(cls) or "").get(name) or _sections(inspect.getdoc(method) or "").get(name, "")
+
+
+def _span(low: int, high: int | None, what: str = "") -> str:
+    if high is None:
+        return f"at least {low:,}{what}" if low else ""
+    return f"{low:,} to {high:,}{what}" if low else f"at most {high:,}{what}"
+
+
+_IDS = {
+    "staff_id": "userid of a staff",
+    "customer_id": "begins with wm or wo",
+    "chat_id": "begins with wr",
+    "text_id": "not empty",
+}
+
+
+def _said_by(check: str, given: list[Any], named: dict[str, Any]) -> str:
+    """Return in words what one check of `privdom.wecom._values` demands."""
+    low, high = named.get("at_least", 0), named.get("at_most")
+    match check:
+        case "check_chars":
+            return _span(low, given[2] if len(given) > 2 else high, " characters")
+        case "check_bytes":
+            return _span(low, given[2] if len(given) > 2 else high, " bytes in UTF-8")
+        case "check_range":
+            return f"{given[2]:,} to {given[3]:,}"
+        case "check_window" if named.get("days"):
+            return f"at most {named['days']} days"
+        case "ids" | "staff_ids" | "customer_ids":
+            kind = given[2].__name__ if len(given) > 2 else check.removesuffix("s")
+            return "; ".join(filter(None, [_span(low, high), _IDS.get(kind, "") if kind != "id" else ""]))
+        case "check_count":
+            return _span(low, high)
+        case "staff_id" | "customer_id" | "chat_id" | "text_id":
+            return _IDS[check]
+        case _:
+            return ""
+
+
+def _checks(function: Any, seen: tuple[Any, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yield field and demand of each check that a function makes, and those of the functions it hands the value to."""
+    names = function.__globals__
+
+    def value(node: ast.expr) -> Any:
+        return eval(ast.unparse(node), names)
+
+    for node in ast.walk(_tree(function)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func
+        if isinstance(called, ast.Name) and inspect.isfunction(names.get(called.id)):
+            helper = names[called.id]
+            if helper.__module__ == function.__module__ and helper not in seen:
+                yield from _checks(helper, (*seen, function))
+        if not (isinstance(called, ast.Attribute) and ast.unparse(called.value) == "_values" and node.args):
+            continue
+        last = node.args[0].attr if isinstance(node.args[0], ast.Attribute) else ""
+        named_so = node.args[1].value if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) else last
+        try:
+            given = [None, named_so, *map(value, node.args[2:])]
+            named = {word.arg or "": value(word.value) for word in node.keywords if word.arg != "name"}
+        except NameError:
+            continue  # a limit that depends on the value is told in the docstring
+        if isinstance(named_so, str):
+            yield named_so, _said_by(called.attr, given, named)
+
+
+@cache
+def limits(cls: type[Any]) -> dict[str, str]:
+    """Return what WeCom demands of the fields of a request, read from the checks that its construction makes."""
+    check = vars(cls).get("__attrs_post_init__")
+    said: dict[str, list[str]] = {}
+    for name, demand in _checks(check) if check else ():
+        if demand and demand not in said.setdefault(name, []):
+            said[name].append(demand)
+    return {name: "; ".join(demands) for name, demands in said.items()}
+
+
+# --- Words and tables
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    return "\n".join(lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]) + "\n"
+
+
+def _prose(text: str) -> str:
+    """Return a docstring's text as Markdown, in which single backticks are code."""
+    return text.replace("``", "`").replace("<", "&lt;").replace("*", "\\*")
+
+
+def shown(hint: Any) -> str:
+    """Return a type as Markdown, with links to ours."""
+    if get_origin(hint) in {Union, types.UnionType}:
+        return " or ".join("None" if t is type(None) else shown(t) for t in get_args(hint))
+    if get_origin(hint) is tuple:
+        return f"tuple of {shown(get_args(hint)[0])}"
+    if isinstance(hint, type) and hint in values():
+        return f"{{py:class}}`~{public(hint)}`"
+    return f"`{getattr(hint, '__name__', str(hint))}`"
+
+
+def _default(a: attrs.Attribute[Any]) -> str:
+    if a.default is attrs.NOTHING:
+        return "**required**"
+    if isinstance(a.default, attrs.Factory):
+        return ""
+    if isinstance(a.default, Enum):
+        return f"`{a.default.name}`"
+    return f"`{a.default!r}`"
+
+
+def field_table(cls: type[Any], method: Any = None, *, given: bool) -> str:
+    """Return the fields of a class: with defaults and limits where users give it."""
+    rows = []
+    for a, hint in fields(cls):
+        row = (f"`{a.name}`", shown(hint))
+        if given:
+            row += (_default(a), limits(cls).get(a.name, ""))
+        rows.append((*row, _prose(meaning(cls, a.name, method))))
+    if not rows:
+        return "No fields.\n"
+    return table(("field", "type", *(("default", "limits") if given else ()), "meaning"), rows)
+
+
+def member_table(cls: type[Enum]) -> str:
+    """Return the members of an enumeration."""
+    rows = [
+        (f"`{member.name}`", f"`{member.value!r}`", _prose(_attribute_docs(cls).get(member.name, "")))
+        for member in cls
+        if not member.name.startswith("UNKNOWN_")
+    ]
+    return table(("member", "WeCom's value", "meaning"), rows)
+
+
+# --- Pages
+
+
+def _label(endpoint: Endpoint) -> str:
+    return "endpoint-" + endpoint.path.removeprefix("/cgi-bin/").replace("/", "-").replace("_", "-")
+
+
+_REPEATS = {
+    Effect.READ: "repeated by itself",
+    Effect.IDEMPOTENT: "repeated by itself",
+    Effect.GUARDED: "repeated by itself; WeCom refuses a second one",
+    Effect.RECONCILABLE: "never repeated once it may have arrived: use the outbox",
+    Effect.ONE_SHOT: "never repeated once it may have arrived",
+}
+
+
+def _rows(chapter: Chapter) -> str:
+    return table(
+        ("method", "endpoint", "effect", "sandbox", "WeCom"),
+        [
+            (
+                f"[`{e.client}`](#{_label(e)})",
+                f"{e.method} `{e.path.removeprefix('/cgi-bin/')}`",
+                f"{e.effect}",
+                "yes" if in_sandbox(e) else "no",
+                f"[{e.doc}]({e.url})",
+            )
+            for e in chapter.endpoints
+        ],
+    )
+
+
+def endpoints() -> str:
+    """Return the page of all endpoints: an index of chapters, and one row for each endpoint."""
+    index = [
+        (f"[`{c.name}`](api/{c.name}.md)", c.chinese, _prose(c.says), str(len(c.endpoints))) for c in chapters()
+    ]
+    text = [f"{len(ENDPOINTS)} endpoints. Paths begin with `/cgi-bin/`.\n"]
+    text.append(table(("chapter", "章节", "what it holds", "endpoints"), index))
+    for chapter in chapters():
+        text.append(f"## {chapter.title}\n\n{_rows(chapter)}")
+    return "\n".join(text)
+
+
+def chapter_list() -> str:
+    """Return the links to the pages of all chapters, for the table of contents."""
+    pages = "\n".join(f"api/{c.name}" for c in chapters())
+    return f"```{{toctree}}\n:caption: Reference\n:maxdepth: 1\n\nendpoints\nerrcodes\napi/errors\n{pages}\n```\n"
+
+
+def _rst(*lines: str) -> str:
+    return "```{eval-rst}\n" + "\n".join(lines) + "\n```\n"
+
+
+def _value_section(cls: type[Any]) -> str:
+    # The doc of an attrs class begins with its own words; without any, attrs writes a signature.
+    body = member_table(cls) if issubclass(cls, Enum) else field_table(cls, given=_is_given(cls))
+    return f"### {cls.__name__}\n\n" + _rst(f".. autoclass:: {public(cls)}") + "\n" + body
+
+
+@cache
+def _given() -> frozenset[type[Any]]:
+    seen: dict[type[Any], None] = {}
+    for classes in CLASSES.values():
+        if classes.request is not None:
+            reach(classes.request, seen)
+    return frozenset(seen)
+
+
+def _is_given(cls: type[Any]) -> bool:
+    return cls in _given()
+
+
+def chapter_page(chapter: Chapter) -> str:
+    """Return the page of one chapter: each endpoint with its method, its fields and its answer; then the values."""
+    where = "`WeCom`" if chapter.name == "client" else f"`wecom.{chapter.name}`"
+    text = [f"# {chapter.title}\n", _prose(chapter.says) + "\n"]
+    text.append(
+        f"On `AsyncWeCom` the methods are the same, awaited. {where} raises what any call can raise, see"
+        " [errors](errors.md), and what is named below; [all errcodes](../errcodes.md) says which may be repeated.\n"
+    )
+    text.append(_rows(chapter))
+    called: set[str] = set()
+    own: set[type[Any]] = set()
+    for endpoint in chapter.endpoints:
+        name = endpoint.client.rpartition(".")[2]
+        method = getattr(core(chapter.cls), name)
+        request, answer = CLASSES[endpoint.path]
+        text.append(f"({_label(endpoint)})=\n## {endpoint.client}\n")
+        text.append(
+            f"{endpoint.method} `{endpoint.path}` · {endpoint.effect}, {_REPEATS[endpoint.effect]}"
+            f" · [WeCom {endpoint.doc}]({endpoint.url})\n"
+        )
+        again = ("   :no-index:",) if name in called else ()
+        text.append(_rst(f".. automethod:: {public(chapter.cls)}.{name}", *again))
+        called.add(name)
+        if request is not None:
+            text.append(f"**Request**: {{py:class}}`~{public(request)}`\n\n{field_table(request, method, given=True)}")
+        text.append(f"**Answer**: {{py:class}}`~{public(answer)}`\n\n{field_table(answer, given=False)}")
+        own |= {cls for cls in (request, answer) if cls is not None}
+    more = [n for n in vars(chapter.cls) if not n.startswith("_") and n not in called and chapter.name != "client"]
+    if more:
+        text.append("## More methods\n")
+        text.append(_rst(*(f".. automethod:: {public(chapter.cls)}.{name}\n" for name in more)))
+    here = [cls for cls, page in values().items() if page == chapter.name]
+    kinds = (
+        ("Requests and answers", [cls for cls in here if cls in own]),
+        ("Values", [cls for cls in here if cls not in own and not issubclass(cls, Enum)]),
+        ("Enumerations", [cls for cls in here if issubclass(cls, Enum)]),
+    )
+    for title, classes in kinds:
+        if classes:
+            text.append(f"## {title}\n")
+            text += [_value_section(cls) for cls in classes]
+    return "\n".join(text)
+
+
+_KINDS = [error for error in map(errors.__dict__.get, errors.__all__) if isinstance(error, type)]
+
+
+def _class_link(cls: type[Any]) -> str:
+    return f"{{py:class}}`~privdom.errors.{cls.__name__}`"
+
+
+def _codes_of(cls: type[Any]) -> list[int]:
+    return [code for code in (*ERRCODES, *UNLISTED) if code and type(api_error(code)) is cls]
+
+
+def errors_page() -> str:
+    """Return the page of all error classes."""
+    text = ["# Errors 错误\n", (inspect.getdoc(errors) or "").partition("\n")[0] + "\n"]
+    drawing = textwrap.dedent((errors.__doc__ or "").partition("::\n\n")[2].partition("\n\n")[0])
+    text.append(f"```\n{drawing}\n```\n")
+    for cls in _KINDS:
+        text.append(f"## {cls.__name__}\n")
+        text.append(_rst(f".. autoclass:: privdom.errors.{cls.__name__}"))
+        codes = _codes_of(cls)
+        if 0 < len(codes) <= 60:
+            text.append("Errcodes: " + ", ".join(f"[{code}](#errcode-{code})" for code in codes) + ".\n")
+        elif codes:
+            text.append(f"Errcodes: {len(codes)} of [all](../errcodes.md).\n")
+    text.append("## api_error\n")
+    text.append(_rst(".. autofunction:: privdom.errors.api_error"))
+    return "\n".join(text)
+
+
+def advice(fact: ErrcodeFact) -> str:
+    """Return in words whether the same call can succeed another time, and who waits for that."""
+    match fact.retry, fact.wait:
+        case "after_token_refresh", _:
+            return "with a fresh token: the client, once"
+        case "never", _:
+            return "no"
+        case _, None:
+            return "later: you"
+        case _, wait:
+            return f"after {wait} s: the client" if wait else "after a moment: the client"
+
+
+def _errcode_rows(facts: list[ErrcodeFact]) -> str:
+    rows = []
+    for fact in facts:
+        cls = _class_link(type(api_error(fact.code))) if fact.code else "no error"
+        rows.append((f"[]{{#errcode-{fact.code}}}{fact.code}", cls, advice(fact), _prose(fact.meaning)))
+    return table(("errcode", "class", "again?", "meaning"), rows)
+
+
+def errcodes() -> str:
+    """Return the page of all errcodes: an index of classes, then a table for each topic."""
+    classes = [cls for cls in _KINDS if issubclass(cls, ApiError) and _codes_of(cls)]
+    index = [
+        (_class_link(cls), (inspect.getdoc(cls) or "").partition("\n\n")[0], str(len(_codes_of(cls)))) for cls in classes
+    ]
+    text = [f"{len(ERRCODES)} codes of WeCom's list, and {len(UNLISTED)} that it lacks.\n"]
+    text.append(table(("class", "what it says", "codes"), [(a, _prose(b), c) for a, b, c in index]))
+    for topic, (english, chinese) in TOPICS.items():
+        facts = [fact for fact in ERRCODES.values() if fact.category == topic]
+        title = english if english == chinese else f"{english} {chinese}"
+        text.append(f"## {title}\n\n{_errcode_rows(facts)}")
+    text.append("## Not in WeCom's list 未列出\n\n" + _errcode_rows(list(UNLISTED.values())))
+    return "\n".join(text)
+
+
+FILLS = {"endpoints": endpoints, "chapters": chapter_list, "errcodes": errcodes}
+"""What a page can ask for by a mark."""
+
+
+def fill(text: str) -> str:
+    """Return the text of a page with each mark replaced."""
+    return _MARK.sub(lambda mark: FILLS[mark[1]](), text)
+
+
+def pages() -> dict[str, str]:
+    """Return the generated pages by name."""
+    return {"errors": errors_page(), **{chapter.name: chapter_page(chapter) for chapter in chapters()}}
+
+
+def write_pages(folder: Path) -> None:
+    """Write the generated pages, and remove what an earlier build left; what has not changed is not touched."""
+    folder.mkdir(exist_ok=True)
+    made = pages()
+    for file in folder.glob("*.md"):
+        if file.stem not in made:
+            file.unlink()
+    for name, text in made.items():
+        file = folder / f"{name}.md"
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+
+
+# --- Sphinx
+
+
+def _without_args(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Leave out what a table below tells, and the signature that attrs writes where a class has no words."""
+    if what != "class" or not isinstance(thing, type) or thing not in values():
+        return
+    text = re.sub(r"^Args:\n(?:(?: +.*)?\n)*", "", "\n".join([*lines, ""]), flags=re.MULTILINE)
+    lines[:] = text.splitlines()
+
+
+def _without_signature(
+    app: Any, what: str, name: str, thing: Any, options: Any, signature: str | None, returns: str | None
+) -> tuple[str, None] | None:
+    """Show no signature of models, whose fields stand in a table, nor of errors, which the library makes."""
+    return ("", None) if signature and what in {"class", "exception"} else None
+
+
+def _find(app: Any, env: Any, node: Any, contnode: Any) -> Any:
+    """Resolve the short names that docstrings use: errors, models, and methods such as ``groups.get``."""
+    if node.get("refdomain") != "py":
+        return None
+    target = node["reftarget"]
+    last = target.rpartition(".")[2].removeprefix("Async")
+    tries = [f"privdom.errors.{last}", f"privdom.wecom.{last}"]
+    chapter, _, method = target.rpartition(".")
+    tries += [f"{public(c.cls)}.{method}" for c in chapters() if c.name == chapter]
+    domain = env.get_domain("py")
+    for name in tries:
+        if name in domain.objects:
+            return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, contnode)
+    return None
+
+
+def setup(app: Any) -> dict[str, bool]:
+    app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / "api"))
+    app.connect("source-read", lambda app, name, source: source.__setitem__(0, fill(source[0])))
+    app.connect("autodoc-process-docstring", _without_args, priority=100)
+    app.connect("autodoc-process-signature", _without_signature)
+    app.connect("missing-reference", _find)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
