@@ -27,9 +27,12 @@ nitpick_ignore_regex = [("py:.*", ".*")]
 
 default_role = "py:obj"
 autodoc_typehints_format = "short"
-python_maximum_signature_line_length = 100
+python_maximum_signature_line_length = 130
 python_use_unqualified_type_names = True
 add_module_names = False
+toc_object_entries = False  # the headings are enough
 
 html_theme = "furo"
 html_title = f"privdom {release}"
+html_static_path = ["_static"]
+html_css_files = ["reference.css"]

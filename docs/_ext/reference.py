@@ -18,6 +18,7 @@ import types
 from collections.abc import Iterator
 from enum import Enum
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -131,9 +132,9 @@ def public(cls: type[Any]) -> str:
 
 def parts(annotation: Any) -> Iterator[type[Any]]:
     """Yield the classes of ours that a type is made of."""
-    if isinstance(annotation, type) and annotation.__module__.startswith("privdom.") and get_origin(annotation) is None:
-        if attrs.has(annotation) or issubclass(annotation, Enum):
-            yield annotation
+    ours = isinstance(annotation, type) and annotation.__module__.startswith("privdom.")
+    if ours and (attrs.has(annotation) or issubclass(annotation, Enum)):
+        yield annotation
     for part in get_args(annotation):
         yield from parts(part)
 
@@ -197,7 +198,7 @@ def _attribute_docs(cls: type[Any]) -> dict[str, str]:
     """Return the docstrings below the fields or members of a class, by name."""
     (body,) = (node.body for node in _tree(cls).body if isinstance(node, ast.ClassDef))
     said: dict[str, str] = {}
-    for before, node in zip(body, body[1:], strict=False):
+    for before, node in pairwise(body):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             target = before.target if isinstance(before, ast.AnnAssign) else getattr(before, "targets", [None])[0]
             if isinstance(target, ast.Name):
@@ -210,7 +211,9 @@ def meaning(cls: type[Any], name: str, method: Any = None) -> str:
     for base in cls.__mro__:
         if attrs.has(base) and name in _attribute_docs(base):
             return _attribute_docs(base)[name]
-    return _sections(inspect.getdoc(cls) or "").get(name) or _sections(inspect.getdoc(method) or "").get(name, "")
+    said = _sections(inspect.getdoc(method) or "") | _sections(inspect.getdoc(cls) or "")
+    others = (c.argument for c in checks(cls) if c.field == name)
+    return next((said[word] for word in (name, *others) if word in said), "")
 
 
 def _span(low: int, high: int | None, what: str = "") -> str:
@@ -238,7 +241,7 @@ def _said_by(check: str, given: list[Any], named: dict[str, Any]) -> str:
         case "check_range":
             return f"{given[2]:,} to {given[3]:,}"
         case "check_window" if named.get("days"):
-            return f"at most {named['days']} days"
+            return f"a window of at most {named['days']} days"
         case "ids" | "staff_ids" | "customer_ids":
             kind = given[2].__name__ if len(given) > 2 else check.removesuffix("s")
             return "; ".join(filter(None, [_span(low, high), _IDS.get(kind, "") if kind != "id" else ""]))
@@ -250,8 +253,16 @@ def _said_by(check: str, given: list[Any], named: dict[str, Any]) -> str:
             return ""
 
 
-def _checks(function: Any, seen: tuple[Any, ...] = ()) -> Iterator[tuple[str, str]]:
-    """Yield field and demand of each check that a function makes, and those of the functions it hands the value to."""
+class Check(NamedTuple):
+    """A check of a field: what it demands, and how the method that takes the value calls it."""
+
+    field: str
+    argument: str
+    demand: str
+
+
+def _checks(function: Any, seen: tuple[Any, ...] = ()) -> Iterator[Check]:
+    """Yield the checks that a function makes, and those of the functions beside it that it calls."""
     names = function.__globals__
 
     def value(node: ast.expr) -> Any:
@@ -267,26 +278,30 @@ def _checks(function: Any, seen: tuple[Any, ...] = ()) -> Iterator[tuple[str, st
                 yield from _checks(helper, (*seen, function))
         if not (isinstance(called, ast.Attribute) and ast.unparse(called.value) == "_values" and node.args):
             continue
-        last = node.args[0].attr if isinstance(node.args[0], ast.Attribute) else ""
-        named_so = node.args[1].value if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) else last
+        second = node.args[1] if len(node.args) > 1 else None
+        argument = second.value if isinstance(second, ast.Constant) and isinstance(second.value, str) else ""
+        # As in self.limit or way.remark, and not in limits.REMARK_CHARS.
+        of_value = [arg for arg in node.args if isinstance(arg, ast.Attribute) and isinstance(arg.value, ast.Name)]
+        checked = [arg.attr for arg in of_value if ast.unparse(arg.value) not in names] or [argument]
         try:
-            given = [None, named_so, *map(value, node.args[2:])]
+            given = [None, argument, *map(value, node.args[2:])]
             named = {word.arg or "": value(word.value) for word in node.keywords if word.arg != "name"}
         except NameError:
             continue  # a limit that depends on the value is told in the docstring
-        if isinstance(named_so, str):
-            yield named_so, _said_by(called.attr, given, named)
+        demand = _said_by(called.attr, given, named)
+        yield from (Check(field, argument, demand) for field in checked)
 
 
 @cache
-def limits(cls: type[Any]) -> dict[str, str]:
-    """Return what WeCom demands of the fields of a request, read from the checks that its construction makes."""
+def checks(cls: type[Any]) -> tuple[Check, ...]:
+    """Return what the construction of a request checks."""
     check = vars(cls).get("__attrs_post_init__")
-    said: dict[str, list[str]] = {}
-    for name, demand in _checks(check) if check else ():
-        if demand and demand not in said.setdefault(name, []):
-            said[name].append(demand)
-    return {name: "; ".join(demands) for name, demands in said.items()}
+    return tuple(_checks(check)) if check else ()
+
+
+def limits(cls: type[Any], name: str) -> str:
+    """Return what WeCom demands of a field of a request."""
+    return "; ".join(dict.fromkeys(c.demand for c in checks(cls) if c.field == name and c.demand))
 
 
 # --- Words and tables
@@ -333,7 +348,7 @@ def field_table(cls: type[Any], method: Any = None, *, given: bool) -> str:
     for a, hint in fields(cls):
         row = (f"`{a.name}`", shown(hint))
         if given:
-            row += (_default(a), limits(cls).get(a.name, ""))
+            row += (_default(a), limits(cls, a.name))
         rows.append((*row, _prose(meaning(cls, a.name, method))))
     if not rows:
         return "No fields.\n"
@@ -384,13 +399,10 @@ def _rows(chapter: Chapter) -> str:
 
 def endpoints() -> str:
     """Return the page of all endpoints: an index of chapters, and one row for each endpoint."""
-    index = [
-        (f"[`{c.name}`](api/{c.name}.md)", c.chinese, _prose(c.says), str(len(c.endpoints))) for c in chapters()
-    ]
+    index = [(f"[`{c.name}`](api/{c.name}.md)", c.chinese, _prose(c.says), str(len(c.endpoints))) for c in chapters()]
     text = [f"{len(ENDPOINTS)} endpoints. Paths begin with `/cgi-bin/`.\n"]
     text.append(table(("chapter", "章节", "what it holds", "endpoints"), index))
-    for chapter in chapters():
-        text.append(f"## {chapter.title}\n\n{_rows(chapter)}")
+    text += [f"## {chapter.title}\n\n{_rows(chapter)}" for chapter in chapters()]
     return "\n".join(text)
 
 
@@ -404,14 +416,9 @@ def _rst(*lines: str) -> str:
     return "```{eval-rst}\n" + "\n".join(lines) + "\n```\n"
 
 
-def _value_section(cls: type[Any]) -> str:
-    # The doc of an attrs class begins with its own words; without any, attrs writes a signature.
-    body = member_table(cls) if issubclass(cls, Enum) else field_table(cls, given=_is_given(cls))
-    return f"### {cls.__name__}\n\n" + _rst(f".. autoclass:: {public(cls)}") + "\n" + body
-
-
 @cache
 def _given() -> frozenset[type[Any]]:
+    """Return what users make: requests, and the values in them."""
     seen: dict[type[Any], None] = {}
     for classes in CLASSES.values():
         if classes.request is not None:
@@ -419,8 +426,10 @@ def _given() -> frozenset[type[Any]]:
     return frozenset(seen)
 
 
-def _is_given(cls: type[Any]) -> bool:
-    return cls in _given()
+def _value(cls: type[Any], method: Any = None) -> str:
+    """Return the words of a class, and the table of its fields or members."""
+    body = member_table(cls) if issubclass(cls, Enum) else field_table(cls, method, given=cls in _given())
+    return _rst(f".. autoclass:: {public(cls)}") + "\n" + body
 
 
 def chapter_page(chapter: Chapter) -> str:
@@ -432,38 +441,38 @@ def chapter_page(chapter: Chapter) -> str:
         " [errors](errors.md), and what is named below; [all errcodes](../errcodes.md) says which may be repeated.\n"
     )
     text.append(_rows(chapter))
-    called: set[str] = set()
-    own: set[type[Any]] = set()
+    here = [cls for cls, page in values().items() if page == chapter.name]
+    shown_here: set[type[Any]] = set()
     for endpoint in chapter.endpoints:
         name = endpoint.client.rpartition(".")[2]
         method = getattr(core(chapter.cls), name)
-        request, answer = CLASSES[endpoint.path]
         text.append(f"({_label(endpoint)})=\n## {endpoint.client}\n")
         text.append(
             f"{endpoint.method} `{endpoint.path}` · {endpoint.effect}, {_REPEATS[endpoint.effect]}"
             f" · [WeCom {endpoint.doc}]({endpoint.url})\n"
         )
-        again = ("   :no-index:",) if name in called else ()
-        text.append(_rst(f".. automethod:: {public(chapter.cls)}.{name}", *again))
-        called.add(name)
-        if request is not None:
-            text.append(f"**Request**: {{py:class}}`~{public(request)}`\n\n{field_table(request, method, given=True)}")
-        text.append(f"**Answer**: {{py:class}}`~{public(answer)}`\n\n{field_table(answer, given=False)}")
-        own |= {cls for cls in (request, answer) if cls is not None}
+        text.append(_rst(f".. automethod:: {public(chapter.cls)}.{name}"))
+        for kind, cls in zip(("Request", "Answer"), CLASSES[endpoint.path], strict=True):
+            if cls is None:
+                continue
+            if cls in here and cls not in shown_here:
+                text.append(f"**{kind}**\n\n{_value(cls, method)}")
+                shown_here.add(cls)
+            else:
+                text.append(f"**{kind}**: {{py:class}}`~{public(cls)}`\n")
+    called = {endpoint.client.rpartition(".")[2] for endpoint in chapter.endpoints}
     more = [n for n in vars(chapter.cls) if not n.startswith("_") and n not in called and chapter.name != "client"]
     if more:
         text.append("## More methods\n")
         text.append(_rst(*(f".. automethod:: {public(chapter.cls)}.{name}\n" for name in more)))
-    here = [cls for cls, page in values().items() if page == chapter.name]
-    kinds = (
-        ("Requests and answers", [cls for cls in here if cls in own]),
-        ("Values", [cls for cls in here if cls not in own and not issubclass(cls, Enum)]),
-        ("Enumerations", [cls for cls in here if issubclass(cls, Enum)]),
-    )
-    for title, classes in kinds:
+    rest = [cls for cls in here if cls not in shown_here]
+    for title, classes in (
+        ("Values", [cls for cls in rest if not issubclass(cls, Enum)]),
+        ("Enumerations", [cls for cls in rest if issubclass(cls, Enum)]),
+    ):
         if classes:
             text.append(f"## {title}\n")
-            text += [_value_section(cls) for cls in classes]
+            text += [f"### {cls.__name__}\n\n{_value(cls)}" for cls in classes]
     return "\n".join(text)
 
 
@@ -521,7 +530,8 @@ def errcodes() -> str:
     """Return the page of all errcodes: an index of classes, then a table for each topic."""
     classes = [cls for cls in _KINDS if issubclass(cls, ApiError) and _codes_of(cls)]
     index = [
-        (_class_link(cls), (inspect.getdoc(cls) or "").partition("\n\n")[0], str(len(_codes_of(cls)))) for cls in classes
+        (_class_link(cls), (inspect.getdoc(cls) or "").partition("\n\n")[0], str(len(_codes_of(cls))))
+        for cls in classes
     ]
     text = [f"{len(ERRCODES)} codes of WeCom's list, and {len(UNLISTED)} that it lacks.\n"]
     text.append(table(("class", "what it says", "codes"), [(a, _prose(b), c) for a, b, c in index]))
@@ -563,6 +573,19 @@ def write_pages(folder: Path) -> None:
 # --- Sphinx
 
 
+def _with_links(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Let the errcodes that a method can raise lead to the page of errcodes."""
+    if what != "method" or "Raises:" not in lines:
+        return
+
+    def link(found: re.Match[str]) -> str:
+        known = int(found[0]) in ERRCODES or int(found[0]) in UNLISTED
+        return f":ref:`{found[0]} <errcode-{found[0]}>`" if known else found[0]
+
+    for i in range(lines.index("Raises:"), len(lines)):
+        lines[i] = re.sub(r"(?<=[( ])\d{4,7}(?=[),; ])", link, lines[i])
+
+
 def _without_args(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Leave out what a table below tells, and the signature that attrs writes where a class has no words."""
     if what != "class" or not isinstance(thing, type) or thing not in values():
@@ -597,7 +620,8 @@ def _find(app: Any, env: Any, node: Any, contnode: Any) -> Any:
 def setup(app: Any) -> dict[str, bool]:
     app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / "api"))
     app.connect("source-read", lambda app, name, source: source.__setitem__(0, fill(source[0])))
-    app.connect("autodoc-process-docstring", _without_args, priority=100)
+    app.connect("autodoc-process-docstring", _without_args, priority=100)  # before napoleon
+    app.connect("autodoc-process-docstring", _with_links, priority=100)
     app.connect("autodoc-process-signature", _without_signature)
     app.connect("missing-reference", _find)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

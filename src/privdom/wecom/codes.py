@@ -281,7 +281,7 @@ class ListCodesRequest(Model):
 
 class AsyncCodes:
     """
-    Contact ways: QR codes and buttons with staff behind them.
+    Contact ways (联系我): QR codes and buttons with staff behind them.
 
     Every method raises what a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.
     """

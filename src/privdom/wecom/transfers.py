@@ -136,7 +136,7 @@ class TransferResultRequest(Model):
 
 class AsyncTransfers:
     """
-    Customers handed from one serving staff to another.
+    Customers handed from one serving staff to another (在职继承).
 
     Every method raises what a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.
     """
