@@ -81,10 +81,14 @@ class Chapter(NamedTuple):
     endpoints: tuple[Endpoint, ...]
 
     @property
+    def doc(self) -> str:
+        """What its class says of it, without arguments and errors."""
+        return re.split(r"\n\n(?:Args|Raises):\n", inspect.getdoc(core(self.cls)) or "")[0]
+
+    @property
     def says(self) -> str:
         """The first sentence on it."""
-        doc = inspect.getdoc(core(self.cls)) or ""
-        return " ".join(doc.partition("\n\n")[0].split())
+        return " ".join(self.doc.partition("\n\n")[0].split())
 
     @property
     def chinese(self) -> str:
@@ -344,15 +348,19 @@ def _default(a: attrs.Attribute[Any]) -> str:
 
 def field_table(cls: type[Any], method: Any = None, *, given: bool) -> str:
     """Return the fields of a class: with defaults and limits where users give it."""
-    rows = []
-    for a, hint in fields(cls):
-        row = (f"`{a.name}`", shown(hint))
-        if given:
-            row += (_default(a), limits(cls, a.name))
-        rows.append((*row, _prose(meaning(cls, a.name, method))))
+    rows = [
+        (f"`{a.name}`", shown(hint), _default(a), limits(cls, a.name), _prose(meaning(cls, a.name, method)))
+        for a, hint in fields(cls)
+    ]
     if not rows:
         return "No fields.\n"
-    return table(("field", "type", *(("default", "limits") if given else ()), "meaning"), rows)
+    heads = ("field", "type", "default", "limits", "meaning")
+    kept = [
+        i
+        for i, head in enumerate(heads)
+        if any(row[i] for row in rows) and (given or head not in {"default", "limits"})
+    ]
+    return table(tuple(heads[i] for i in kept), [tuple(row[i] for i in kept) for row in rows])
 
 
 def member_table(cls: type[Enum]) -> str:
@@ -434,12 +442,13 @@ def _value(cls: type[Any], method: Any = None) -> str:
 
 def chapter_page(chapter: Chapter) -> str:
     """Return the page of one chapter: each endpoint with its method, its fields and its answer; then the values."""
-    where = "`WeCom`" if chapter.name == "client" else f"`wecom.{chapter.name}`"
-    text = [f"# {chapter.title}\n", _prose(chapter.says) + "\n"]
+    text = [f"# {chapter.title}\n", _prose(chapter.doc) + "\n"]
     text.append(
-        f"On `AsyncWeCom` the methods are the same, awaited. {where} raises what any call can raise, see"
-        " [errors](errors.md), and what is named below; [all errcodes](../errcodes.md) says which may be repeated.\n"
+        "On `AsyncWeCom` the methods are the same, awaited. What any call can raise is told on the page of"
+        " [errors](errors.md), and which errcodes may be tried again on that of [errcodes](../errcodes.md).\n"
     )
+    if chapter.cls is WeCom:
+        text.append(_rst(".. autoclass:: privdom.wecom.WeCom"))
     text.append(_rows(chapter))
     here = [cls for cls, page in values().items() if page == chapter.name]
     shown_here: set[type[Any]] = set()
@@ -598,7 +607,8 @@ def _without_signature(
     app: Any, what: str, name: str, thing: Any, options: Any, signature: str | None, returns: str | None
 ) -> tuple[str, None] | None:
     """Show no signature of models, whose fields stand in a table, nor of errors, which the library makes."""
-    return ("", None) if signature and what in {"class", "exception"} else None
+    made_by_users = thing is WeCom
+    return ("", None) if signature and what in {"class", "exception"} and not made_by_users else None
 
 
 def _find(app: Any, env: Any, node: Any, contnode: Any) -> Any:
