@@ -93,9 +93,8 @@ class Chapter(NamedTuple):
     @property
     def chinese(self) -> str:
         """WeCom's own term, which stands in the docstring of the class or of its module."""
-        module = (sys.modules[self.cls.__module__].__doc__ or "").strip().partition("\n")[0]
-        found = _CHINESE.findall(self.says) or _CHINESE.findall(module)
-        return "、".join(found)
+        found = _CHINESE.findall(self.says) or _CHINESE.findall(sys.modules[self.cls.__module__].__doc__ or "")
+        return "、".join(dict.fromkeys(found))
 
     @property
     def title(self) -> str:

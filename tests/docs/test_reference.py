@@ -52,7 +52,7 @@ def test_the_page_of_endpoints() -> None:
 
 @pytest.mark.parametrize("chapter", CHAPTERS.values(), ids=lambda chapter: chapter.name)
 def test_a_chapter_has_a_chinese_name(chapter: Any) -> None:
-    """Who knows WeCom by its own terms finds the chapter: its class, or the first line of its module, has the term."""
+    """Who knows WeCom by its own terms finds the chapter: its class or its module has the term."""
     assert re.fullmatch(r"[\u4e00-\u9fff、]+", chapter.chinese)
     assert chapter.says.endswith(".")
 
