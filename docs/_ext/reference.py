@@ -264,8 +264,21 @@ class Check(NamedTuple):
     demand: str
 
 
+def _helper(called: ast.expr, names: dict[str, Any]) -> Any:
+    """Return the function of a chapter that is called, as in ``_check(self)`` or ``_strategies.check(self.range)``."""
+    if isinstance(called, ast.Name):
+        helper = names.get(called.id)
+    elif isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
+        helper = getattr(names.get(called.value.id), called.attr, None)
+    else:
+        return None
+    home = getattr(helper, "__module__", None) or ""
+    ours = inspect.isfunction(helper) and home.startswith("privdom.wecom.") and not home.endswith("._values")
+    return helper if ours else None
+
+
 def _checks(function: Any, seen: tuple[Any, ...] = ()) -> Iterator[Check]:
-    """Yield the checks that a function makes, and those of the functions beside it that it calls."""
+    """Yield the checks that a function makes, and those of the functions that it calls."""
     names = function.__globals__
 
     def value(node: ast.expr) -> Any:
@@ -275,10 +288,9 @@ def _checks(function: Any, seen: tuple[Any, ...] = ()) -> Iterator[Check]:
         if not isinstance(node, ast.Call):
             continue
         called = node.func
-        if isinstance(called, ast.Name) and inspect.isfunction(names.get(called.id)):
-            helper = names[called.id]
-            if helper.__module__ == function.__module__ and helper not in seen:
-                yield from _checks(helper, (*seen, function))
+        helper = _helper(called, names)
+        if helper is not None and helper not in seen:
+            yield from _checks(helper, (*seen, function))
         if not (isinstance(called, ast.Attribute) and ast.unparse(called.value) == "_values" and node.args):
             continue
         second = node.args[1] if len(node.args) > 1 else None
@@ -383,7 +395,7 @@ _REPEATS = {
     Effect.READ: "repeated by itself",
     Effect.IDEMPOTENT: "repeated by itself",
     Effect.GUARDED: "repeated by itself; WeCom refuses a second one",
-    Effect.RECONCILABLE: "never repeated once it may have arrived: use the outbox",
+    Effect.RECONCILABLE: "never repeated once it may have arrived: look first",
     Effect.ONE_SHOT: "never repeated once it may have arrived",
 }
 
@@ -602,12 +614,20 @@ def _without_args(app: Any, what: str, name: str, thing: Any, options: Any, line
     lines[:] = text.splitlines()
 
 
-def _without_signature(
-    app: Any, what: str, name: str, thing: Any, options: Any, signature: str | None, returns: str | None
-) -> tuple[str, None] | None:
-    """Show no signature of models, whose fields stand in a table, nor of errors, which the library makes."""
-    made_by_users = thing is WeCom
-    return ("", None) if signature and what in {"class", "exception"} and not made_by_users else None
+def signature(
+    app: Any, what: str, name: str, thing: Any, options: Any, arguments: str | None, returns: str | None
+) -> tuple[str, str | None] | None:
+    """
+    Return the signature to show, or None to leave it as it is.
+
+    Models have none, since their fields stand in a table, and errors none, since
+    the library makes them. Sphinx looks through the blocking twins of generators.
+    """
+    if not arguments or thing is WeCom:
+        return None
+    if what in {"class", "exception"}:
+        return "", None
+    return arguments, returns and re.sub(r"^AsyncGenerator\[(.+), None\]$", r"Iterator[\1]", returns)
 
 
 def _find(app: Any, env: Any, node: Any, contnode: Any) -> Any:
@@ -631,6 +651,6 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("source-read", lambda app, name, source: source.__setitem__(0, fill(source[0])))
     app.connect("autodoc-process-docstring", _without_args, priority=100)  # before napoleon
     app.connect("autodoc-process-docstring", _with_links, priority=100)
-    app.connect("autodoc-process-signature", _without_signature)
+    app.connect("autodoc-process-signature", signature)
     app.connect("missing-reference", _find)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

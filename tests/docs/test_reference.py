@@ -99,6 +99,19 @@ def test_limits_are_read_from_the_checks(cls: type[Any], name: str, demand: str)
     assert demand == REFERENCE.limits(cls, name)
 
 
+@pytest.mark.parametrize(
+    ("what", "returns", "expected"),
+    [
+        ("method", "BatchPage", ("(userids)", "BatchPage")),
+        ("method", "AsyncGenerator[BatchPage, None]", ("(userids)", "Iterator[BatchPage]")),
+        ("class", None, ("", None)),
+    ],
+)
+def test_signatures_are_those_of_the_blocking_client(what: str, returns: str | None, expected: Any) -> None:
+    """A method that yields is shown as an iterator, and a model by its fields alone."""
+    assert expected == REFERENCE.signature(None, what, "name", object, None, "(userids)", returns)
+
+
 def test_the_page_of_errcodes() -> None:
     """Each errcode has one row with its class, its advice and its meaning, below a heading of its topic."""
     page = REFERENCE.fill((DOCS / "errcodes.md").read_text(encoding="utf-8"))
