@@ -627,7 +627,7 @@ def signature(
         return None
     if what in {"class", "exception"}:
         return "", None
-    return arguments, returns and re.sub(r"^AsyncGenerator\[(.+), None\]$", r"Iterator[\1]", returns)
+    return arguments, returns and re.sub(r"^~?[\w.]*AsyncGenerator\[(.+), None\]$", r"Iterator[\1]", returns)
 
 
 def _find(app: Any, env: Any, node: Any, contnode: Any) -> Any:

@@ -103,7 +103,11 @@ def test_limits_are_read_from_the_checks(cls: type[Any], name: str, demand: str)
     ("what", "returns", "expected"),
     [
         ("method", "BatchPage", ("(userids)", "BatchPage")),
-        ("method", "AsyncGenerator[BatchPage, None]", ("(userids)", "Iterator[BatchPage]")),
+        (
+            "method",
+            "~collections.abc.AsyncGenerator[~privdom.BatchPage, None]",
+            ("(userids)", "Iterator[~privdom.BatchPage]"),
+        ),
         ("class", None, ("", None)),
     ],
 )
