@@ -7,21 +7,21 @@ Every error this library raises, and what each asks of you.
     ├── UsageError (ValueError)         the input is wrong; nothing was sent or stored
     ├── NotSent                         DNS, connection or TLS failed: WeCom never saw the call
     ├── MayHaveArrived                  the call left, its fate is unknown: look before repeating
-    │   ├── Busy (also an ApiError)     errcode -1
+    │   ├── Busy (also an ApiError)     -1: WeCom's own failure
     │   └── NotUnderstood               an answer came that is not WeCom's: HTML, cut JSON ...
     ├── ApiError                        WeCom answered with an errcode
     │   ├── Busy                        -1: WeCom asks for patience
     │   └── Refused                     the call was not carried out
     │       ├── AuthError
-    │       │   ├── WrongSecret         40001, 40091: do not repeat, the IP gets locked out
-    │       │   ├── TokenRejected       40014, 42001 again after a refresh
-    │       │   └── IpNotAllowed        60020: put the address on the app's trusted list
-    │       ├── NoPermission            the app lacks a right, or the staff is out of its range
+    │       │   ├── WrongSecret         40001, 40091 ...: do not repeat, the IP gets locked out
+    │       │   ├── TokenRejected       40014, 42001 ... again after a refresh
+    │       │   └── IpNotAllowed        60020, 301042: put the address on the trusted list
+    │       ├── NoPermission            the app, corp or staff lacks a right, or is out of range
     │       ├── QuotaExceeded           45009, 45033 ...: wait
-    │       ├── Conflict                45035, 6000: two writes to one record at once
-    │       ├── NotACustomer            84061, 40096: there is no such relation
+    │       ├── Conflict                45035, 6000 ...: something else is under way with the same record
+    │       ├── NotACustomer            84061, 40096 ...: there is no such relation
     │       ├── StillDispatching        41063, 41079: the record is not ready, ask again later
-    │       └── BadRequest              WeCom found a parameter wrong
+    │       └── BadRequest              a parameter, or the state of what it names, is wrong
     ├── CallbackError                   a callback that must not be trusted
     │   ├── BadSignature
     │   ├── BadCiphertext
@@ -39,8 +39,11 @@ from __future__ import annotations
 import re
 
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+
+if TYPE_CHECKING:
+    from privdom._facts.errcodes import ErrcodeFact, Retry
 
 __all__ = [
     "ApiError",
@@ -115,6 +118,12 @@ class NotUnderstood(MayHaveArrived):
     """Something answered that is not WeCom's JSON: a proxy's page, cut-off text, another shape."""
 
 
+def _fact(errcode: int) -> ErrcodeFact | None:
+    from privdom._facts.errcodes import ERRCODES, UNLISTED  # noqa: PLC0415 - hundreds of rows that only an error needs
+
+    return ERRCODES.get(errcode) or UNLISTED.get(errcode)
+
+
 class ApiError(PrivdomError):
     """
     WeCom answered with an errcode.
@@ -127,14 +136,16 @@ class ApiError(PrivdomError):
         path: the endpoint's path.
         doc_url: the endpoint's page in WeCom's documentation.
         meaning: what the errcode means.
+        retry: whether the same call can succeed another time: ``never``, ``immediate``, ``after_wait``, or
+            ``after_token_refresh``. An unknown errcode is ``never``.
+        wait: the seconds that the client waits before it repeats such a call by itself, where its effect allows it;
+            None where it does not, and it is yours to come back later, or never.
     """
 
     outcome = Outcome.REFUSED
 
     def __init__(self, errcode: int, errmsg: str = "", *, path: str = "", doc_url: str = "") -> None:
-        from privdom._facts.errcodes import ERRCODES  # noqa: PLC0415 - 369 rows that only an error needs
-
-        fact = ERRCODES.get(errcode)
+        fact = _fact(errcode)
         hint, ip = _HINT.search(errmsg), _IP.search(errmsg)
         self.errcode = errcode
         self.errmsg = _SECRET.sub(r"\1=***", _TAIL.sub("", errmsg))
@@ -143,6 +154,8 @@ class ApiError(PrivdomError):
         self.path = path
         self.doc_url = doc_url
         self.meaning = fact.meaning if fact else "not in the documentation this library knows"
+        self.retry: Retry = fact.retry if fact else "never"
+        self.wait = fact.wait if fact else None
         super().__init__(errcode, self.errmsg)
 
     @property
@@ -168,7 +181,7 @@ def _rebuild(cls: type[ApiError], state: dict[str, Any]) -> ApiError:
 
 
 class Busy(ApiError, MayHaveArrived):
-    """errcode -1: WeCom's back end was busy, and does not say whether it did the work."""
+    """errcode -1 and its like: WeCom's back end was busy or failed, and does not say whether it did the work."""
 
     outcome = Outcome.UNKNOWN
 
@@ -182,27 +195,39 @@ class AuthError(Refused):
 
 
 class WrongSecret(AuthError):
-    """The secret is wrong, was reset, or belongs to another corp. Repeating locks the IP out for an hour."""
+    """The secret of the app or suite is wrong, was reset, or is another corp's. Repeating locks the IP out for an hour."""
 
 
 class TokenRejected(AuthError):
-    """The access token is not valid, even after one refresh."""
+    """The access token, or a provider's suite token, is not valid, even after one refresh."""
 
 
 class IpNotAllowed(AuthError):
-    """The address in ``ip`` is not on the app's list of trusted addresses (企业可信IP)."""
+    """The address in ``ip`` is not on the app's list of trusted addresses (企业可信IP), or on that of message archiving."""
 
 
 class NoPermission(Refused):
-    """The app lacks the right, or the staff or department is outside its visible range."""
+    """
+    The app, the corp or the staff lacks the right, or the staff or department is outside the app's visible range.
+
+    The right may be a licence, a feature that the corp has not opened, or that over what another app made.
+    """
 
 
 class QuotaExceeded(Refused):
-    """Too many calls: wait as long as the window that was exceeded, a minute or an hour."""
+    """
+    Too many calls, jobs, transfers or reminders in a window of time: wait as long as that window.
+
+    ``wait`` is None where that takes hours or more.
+    """
 
 
 class Conflict(Refused):
-    """Two writes to one record at once: repeat after a moment."""
+    """
+    Something else is under way with the same record: another write, a transfer, an import, another app's welcome.
+
+    Repeat when it has ended: after a moment, or where ``wait`` is None after minutes or hours.
+    """
 
 
 class NotACustomer(Refused):
@@ -210,50 +235,52 @@ class NotACustomer(Refused):
 
 
 class StillDispatching(Refused):
-    """The message (41063) or the moment (41079) is still being dispatched: neither absent nor broken, ask again later."""
+    """The mass message (41063) or moment (41079) is still being dispatched: neither absent nor broken, ask again later."""
 
 
 class BadRequest(Refused):
-    """WeCom found a parameter wrong; the same request cannot succeed."""
+    """WeCom found a parameter wrong, or what it names absent, full or in another state; the same request cannot succeed."""
 
 
+# What one would catch is not always what the topic of an errcode says.
 _CLASSES: dict[int, type[ApiError]] = {
-    -1: Busy,
     45029: BadRequest,
-    40001: WrongSecret,
-    40091: WrongSecret,
-    40014: TokenRejected,
-    42001: TokenRejected,
-    40013: AuthError,
-    41001: AuthError,
-    60020: IpNotAllowed,
-    40003: BadRequest,
-    40096: NotACustomer,
-    84061: NotACustomer,
-    41063: StillDispatching,
-    41079: StillDispatching,
-    45035: Conflict,
-    6000: Conflict,
-    **dict.fromkeys((45009, 45011, 45033, 45036), QuotaExceeded),
-    **dict.fromkeys((48001, 48002, 48006, 48009, 48011, 50002, 50003, 60011, 60021, 60030, 81011, 84074), NoPermission),
+    **dict.fromkeys((40001, 40080, 40091), WrongSecret),
+    **dict.fromkeys((40014, 40082, 42001, 42009), TokenRejected),
+    # The ticket of somebody who signs in is a parameter: the app itself is in order.
+    **dict.fromkeys((84014, 84015), BadRequest),
+    **dict.fromkeys((40096, 40131, 84061, 84084, 610004), NotACustomer),
+    **dict.fromkeys((41063, 41079), StillDispatching),
+    **dict.fromkeys((40100, 40129, 41096, 45035, 90507), Conflict),
+    **dict.fromkeys((40128, 41078, 41094, 41210, 85004), QuotaExceeded),
+    **dict.fromkeys((41058, 41098, 41200, 41211, 41305, 301052, 301053), NoPermission),
+    830003: Refused,
 }
 _BY_CATEGORY: dict[str, type[ApiError]] = {
-    "permission": NoPermission,
     "auth": AuthError,
-    "rate": QuotaExceeded,
     "concurrency": Conflict,
+    "licence": NoPermission,
+    "network": IpNotAllowed,
+    "permission": NoPermission,
+    "rate": QuotaExceeded,
     "system": Busy,
-    "parameter": BadRequest,
+    "transport": Refused,
 }
 
 
 def api_error(errcode: int, errmsg: str = "", *, path: str = "", doc_url: str = "") -> ApiError:
-    """Return the error of the class that fits *errcode*; an unknown one is a `Refused`."""
-    from privdom._facts.errcodes import ERRCODES  # noqa: PLC0415
+    """
+    Return the error of the class that fits *errcode*; an unknown one is a `Refused`.
 
+    Raises:
+        UsageError: *errcode* is 0, which is no error.
+    """
+    if errcode == 0:
+        msg = "errcode 0 says that WeCom carried the call out: make an error of the others only"
+        raise UsageError(msg)
     cls = _CLASSES.get(errcode)
     if cls is None:
-        fact = ERRCODES.get(errcode)
+        fact = _fact(errcode)
         cls = _BY_CATEGORY.get(fact.category, BadRequest) if fact else Refused
     return cls(errcode, errmsg, path=path, doc_url=doc_url)
 

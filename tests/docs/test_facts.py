@@ -13,7 +13,6 @@ import pytest
 from privdom import errors
 from privdom.events import DomainEvent, UnknownDomainEvent
 from privdom.outbox.kinds import KINDS
-from privdom.wecom import ENDPOINTS
 
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -32,13 +31,6 @@ def test_the_commands_of_the_readme(name: str) -> None:
     assert set(extras) <= set(project["optional-dependencies"])
     assert (root / commands[0].rpartition(" ")[2]).is_file()
     assert commands[1] in (root / ".ci" / "run").read_text(encoding="utf-8")
-
-
-def test_the_table_of_endpoints() -> None:
-    """The client's page has a row for each endpoint: method, path, effect, documentation."""
-    rows = [f"| `{e.client}` | {e.method} {e.path} | {e.effect} | [{e.doc}]({e.url}) |" for e in ENDPOINTS]
-
-    assert rows == [line for line in PAGE.splitlines() if "/cgi-bin/" in line and line.startswith("| ")]
 
 
 def test_the_tree_of_errors() -> None:

@@ -62,6 +62,12 @@ def test_waits_for_repair(error: PrivdomError) -> None:
     assert describe(error) == judge(error, 1).reason
 
 
+@pytest.mark.parametrize("errcode", [40128, 41094, 41210, 90507])
+def test_too_long_to_wait_for(errcode: int) -> None:
+    """A quota of days, or a transfer that runs, is a refusal: whoever planned the unit hears of it."""
+    assert Refuse(describe(api_error(errcode)), errcode) == judge(api_error(errcode), 1)
+
+
 def test_refused_in_doubt() -> None:
     """A refusal of a second call does not tell what became of the first, not even one that came before the call."""
     expected = Park(
@@ -195,6 +201,7 @@ def test_decide_special() -> None:
 
 FAILED = "look-up failed: "
 DISPATCHING, QUOTA, CONFLICT, UNSENT = api_error(41063), api_error(45009), api_error(45035), NotSent("x")
+INHERITED = api_error(90507)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +234,7 @@ def test_decide_unclear(harmless: bool, changes: dict[str, Any], expected: Verdi
         (UNSENT, 0, LookAgain(timedelta(seconds=45), FAILED + describe(UNSENT), failed=True)),
         (UNSENT, 3, LookAgain(timedelta(seconds=360), FAILED + describe(UNSENT), failed=True)),
         (UNSENT, 4, Park(FAILED + describe(UNSENT))),
+        (INHERITED, 4, Park(FAILED + describe(INHERITED))),
     ],
 )
 def test_look_failed(error: PrivdomError, failures: int, expected: Verdict) -> None:

@@ -1,11 +1,11 @@
-"""WeCom's documented errcodes: meaning, topic, and whether repeating the call can help (documentation 90313)."""
+"""WeCom's errcodes: meaning, topic, and whether repeating the call can help (documentation 90313)."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 
-__all__ = ["ERRCODES", "ErrcodeFact", "Retry"]
+__all__ = ["ERRCODES", "UNLISTED", "ErrcodeFact", "Retry"]
 
 Retry = Literal["never", "immediate", "after_wait", "after_token_refresh"]
 
@@ -14,13 +14,18 @@ class ErrcodeFact(NamedTuple):
     """
     What is known of one errcode.
 
-    ``retry`` is a judgement of this library, not a field of WeCom's.
+    ``retry`` and ``wait`` are judgements of this library, not fields of WeCom's.
+    ``wait`` is how many seconds the client itself waits before it repeats the
+    call, 0 for its usual short wait. It is None where the client does not
+    repeat: either nothing comes of it, or it takes too long or until something
+    has happened, so that it is for the caller to come back.
     """
 
     code: int
     category: str
     retry: Retry
     meaning: str
+    wait: int | None = None
 
 
 # fmt: off
@@ -123,7 +128,7 @@ _TABLE: tuple[tuple[int, str, Retry, str], ...] = (
     (41047, 'massmsg', "never", 'Mass-message id is not valid.'),
     (41048, 'massmsg', "never", 'No customer can be sent to.'),
     (41049, 'welcome', "never", 'welcome_code is absent.'),
-    (41050, 'welcome', "never", 'welcome_code is not valid or older than 20 seconds.'),
+    (41050, 'welcome', "never", 'welcome_code is not valid, already used, or older than 20 seconds.'),
     (41051, 'welcome', "never", 'The customer and the member already chat, or the welcome message was already delivered; treat as done.'),
     (41052, 'massmsg', "never", 'Send time is not valid.'),
     (41053, 'welcome', "never", 'The customer has not agreed to chat archiving (service notice), so no welcome message may be sent.'),
@@ -166,7 +171,7 @@ _TABLE: tuple[tuple[int, str, Retry, str], ...] = (
     (41090, 'media', "never", 'Video is not a valid mp4.'),
     (41091, 'contactway', "never", 'A group join way may link at most 5 groups.'),
     (41093, 'massmsg', "never", 'The mass-message task was cancelled.'),
-    (41094, 'massmsg', 'after_wait', 'Reminder of a mass message is over its frequency limit. Wait: unknown; treat as hours to a day.'),
+    (41094, 'massmsg', 'after_wait', 'Reminder of a mass message is over its frequency limit: 3 in 24 hours (97610). Wait: until the first of them is 24 h old.'),
     (41095, 'acquisition', "never", 'Number of acquisition links (获客链接) has reached its limit.'),
     (41096, 'welcome', 'immediate', 'A welcome message for this code is being sent by another app; not a proof of delivery, so one may retry inside the 20 s.'),
     (41098, 'acquisition', "never", 'The link was authorised to another component.'),
@@ -181,7 +186,7 @@ _TABLE: tuple[tuple[int, str, Retry, str], ...] = (
     (41300, 'massmsg', "never", 'The mass-message template has not been rendered.'),
     (41301, 'massmsg', "never", 'Placeholder of the mass-message template is not valid.'),
     (41302, 'massmsg', "never", 'Too many placeholders.'),
-    (41303, 'massmsg', "never", 'Too many member-customer pairs given.'),
+    (41303, 'massmsg', "never", 'Too many member-customer pairs given for a mass-message template (群发模版).'),
     (41304, 'massmsg', "never", 'A mass message was already created from this template task.'),
     (41305, 'acquisition', "never", 'Business category of the corp is not set.'),
     (42001, 'auth', 'after_token_refresh', 'access_token has expired; fetch a new one and repeat once.'),
@@ -395,7 +400,40 @@ _TABLE: tuple[tuple[int, str, Retry, str], ...] = (
     (2400006, 'permission', "never", 'Operation on the resource is not authorised (newer services).'),
     (2400007, 'rate', 'after_wait', 'Number of requests over the limit (newer services).'),
 )
+
+# Named by the page of an endpoint, or known from WeChat's other platforms, and absent from WeCom's own list.
+_UNLISTED: tuple[tuple[int, str, Retry, str], ...] = (
+    (40088, 'moments', "never", 'jobid does not exist, or is older than 24 hours.'),
+    (40119, 'parameter', "never", 'Menu button type is wrong (Official Accounts).'),
+    (40127, 'parameter', "never", 'URI scheme is not supported.'),
+    (43001, 'parameter', "never", 'GET is needed (Official Accounts).'),
+    (43002, 'parameter', "never", 'POST is needed (Official Accounts).'),
+    (45011, 'rate', 'after_wait', 'Called too often within a short time (Official Accounts). Wait: 60 s.'),
+    (47001, 'parameter', "never", 'JSON or XML cannot be parsed (Official Accounts).'),
+    (301016, 'media', "never", 'Voice file does not meet the rules.'),
+    (301017, 'media', "never", 'Voice file must be AMR.'),
+    (610019, 'contacts', "never", 'No third-party app is installed.'),
+    (610020, 'contacts', "never", 'No third-party app of the same provider is installed.'),
+    (610021, 'permission', "never", 'The third-party app has no right over customers.'),
+    (610022, 'contacts', "never", 'Provider and corp are the same, nothing is to be moved.'),
+    (610023, 'permission', "never", 'The corp has as many external contacts as it bought, and can manage customers no more until it buys more.'),
+    (610024, 'permission', "never", 'The corp must hand in its papers of qualification before it can manage customers again.'),
+    (845001, 'contacts', "never", 'openid is not of an Official Account or mini program.'),
+    (845002, 'contacts', "never", 'openid belongs to another legal entity than the corp.'),
+    (845003, 'contacts', "never", 'unionid belongs to another legal entity than the corp.'),
+)
 # fmt: on
 
-ERRCODES: dict[int, ErrcodeFact] = {row[0]: ErrcodeFact(*row) for row in _TABLE}
-"""Every documented errcode by number; a code that is not here is treated as ``never``."""
+# A minute is the shortest window that WeCom blocks for; the longer ones cannot be told from it.
+_BLOCKED: Final = 60
+_WAITS: Final = {
+    **dict.fromkeys((-1, 6000, 41096, 45033, 45035, 90304, 301022, 301064, 2000111, 2010003, 2090726), 0),
+    84055: 5,
+    **dict.fromkeys((45009, 45011, 45036, 90313, 701134, 2400007), _BLOCKED),
+}
+
+ERRCODES: dict[int, ErrcodeFact] = {row[0]: ErrcodeFact(*row, _WAITS.get(row[0])) for row in _TABLE}
+"""Every errcode of WeCom's list by number; a code that is in neither table is treated as ``never``."""
+
+UNLISTED: dict[int, ErrcodeFact] = {row[0]: ErrcodeFact(*row, _WAITS.get(row[0])) for row in _UNLISTED}
+"""Errcodes that may come and that WeCom's list lacks."""

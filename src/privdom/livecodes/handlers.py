@@ -40,7 +40,7 @@ _WINDOW = timedelta(seconds=WELCOME_SECONDS)
 # WeCom has the last word on its window, since our clock may be off; but after an
 # outage nobody should ask it about hours of old codes.
 _HOPELESS = timedelta(minutes=1)
-_USED_OR_EXPIRED, _DELIVERED, _ANOTHER_APP = 41050, 41051, 41096
+_USED_OR_EXPIRED, _DELIVERED = 41050, 41051
 
 
 class WelcomeHandler:
@@ -116,10 +116,8 @@ def _end(error: PrivdomError, *, last: bool) -> _Outcome | None:
         return WelcomeOutcome.SENT, errcode
     if errcode == _USED_OR_EXPIRED:
         return WelcomeOutcome.EXPIRED, errcode
-    if (
-        isinstance(error, NotSent | MayHaveArrived | QuotaExceeded | Conflict | TokenRejected)
-        or errcode == _ANOTHER_APP
-    ):
+    # A conflict is another app that is sending one (41096), and may yet fail.
+    if isinstance(error, NotSent | MayHaveArrived | QuotaExceeded | Conflict | TokenRejected):
         if not last:
             return None
         return WelcomeOutcome.UNKNOWN if isinstance(error, MayHaveArrived) else WelcomeOutcome.EXPIRED, errcode

@@ -49,7 +49,8 @@ def judge(error: PrivdomError, attempt: int, *, suspect: bool = False) -> Verdic
     What is wrong with the app instead of the request (a secret, the IP, the
     token) must not cost planned work: such units wait until somebody has
     repaired it. A wrong secret waits longest, since repeating it gets the IP
-    locked out.
+    locked out. A quota or a conflict is waited for where it passes soon; one of
+    hours or days is a refusal, for whoever planned it to plan it anew.
     """
     reason = describe(error)
     match error:
@@ -57,10 +58,12 @@ def judge(error: PrivdomError, attempt: int, *, suspect: bool = False) -> Verdic
             return Doubt(reason)
         case NotSent():
             return Release(back_off(attempt), reason)
-        case QuotaExceeded():
+        case QuotaExceeded() if error.wait is not None:
             crowded = error.errcode == _CROWDED
             return Release(back_off(attempt, timedelta(seconds=1 if crowded else 60)), reason)
-        case Conflict() | StillDispatching():
+        case StillDispatching():
+            return Release(back_off(attempt, timedelta(seconds=2)), reason)
+        case Conflict() if error.wait is not None:
             return Release(back_off(attempt, timedelta(seconds=2)), reason)
         case TokenRejected():
             return Release(back_off(attempt, timedelta(seconds=2)), reason)
@@ -168,7 +171,8 @@ def _ids(candidates: list[Candidate]) -> str:
 def look_failed(error: PrivdomError, lookup: Lookup) -> Verdict:
     """Return what to do when the look-up itself failed: wait for quotas and dispatching, else park if it goes on."""
     reason = f"look-up failed: {describe(error)}"
-    if isinstance(error, QuotaExceeded | Conflict | StillDispatching):
+    passing = isinstance(error, QuotaExceeded | Conflict) and error.wait is not None
+    if passing or isinstance(error, StillDispatching):
         return LookAgain(max(lookup.settings.settle, timedelta(seconds=60)), reason)
     if lookup.failures + 1 >= lookup.settings.lookup_failures:
         return Park(reason)

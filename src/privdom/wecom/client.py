@@ -46,7 +46,7 @@ _BASE_URL = "https://qyapi.weixin.qq.com"
 
 class AsyncWeCom:
     """
-    A client of WeCom's customer-contact API, awaited; `WeCom` is the same, blocking.
+    A client of WeCom's customer-contact API (客户联系), awaited; `WeCom` is the same, blocking.
 
     Opens its connections with the first call. Belongs to one event loop.
 
@@ -198,7 +198,7 @@ class AsyncWeCom:
 
 class WeCom(Blocking[AsyncWeCom]):
     """
-    A client of WeCom's customer-contact API, blocking; `AsyncWeCom` is the same, awaited.
+    A client of WeCom's customer-contact API (客户联系), blocking; `AsyncWeCom` is the same, awaited.
 
     Opens its connections with the first call; may be used by many threads.
 

@@ -305,7 +305,7 @@ class CloseTempChatRequest(Model):
 
 class AsyncCodes:
     """
-    Contact ways: QR codes and buttons with staff behind them.
+    Contact ways (联系我): QR codes and buttons with staff behind them.
 
     Every method raises what a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.
     """

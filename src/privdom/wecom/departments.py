@@ -103,7 +103,7 @@ class GetDepartmentRequest(Model):
 
 class AsyncDepartments:
     """
-    Departments of the corp.
+    Departments of the corp (部门).
 
     An app is told only of those in its visible range. Every method raises what
     a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.

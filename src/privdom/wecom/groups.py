@@ -255,7 +255,7 @@ class GroupsTransferred(Model):
 
 class AsyncGroups:
     """
-    Customer groups and their members.
+    Customer groups (客户群) and their members.
 
     Every method raises what a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.
     """

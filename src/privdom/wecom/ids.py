@@ -166,7 +166,7 @@ class ConvertStaffRequest(Model):
 
 class AsyncIds:
     """
-    Ids turned into other ids, as far as a corp's own app may.
+    Ids turned into other ids (账号转换), as far as a corp's own app may.
 
     Customers and staff have other ids in the apps of each provider. Every
     method raises what a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.

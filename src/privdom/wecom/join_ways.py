@@ -177,7 +177,7 @@ class DeleteJoinWayRequest(Model):
 
 class AsyncJoinWays:
     """
-    Join ways: QR codes and buttons that lead customers into groups.
+    Join ways (加入群聊): QR codes and buttons that lead customers into groups.
 
     An app sees and manages only what it made itself. Every method raises what
     a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.

@@ -29,7 +29,7 @@ class IpList(Model):
 
 class AsyncNetwork:
     """
-    Addresses of WeCom's servers, for firewalls.
+    Addresses of WeCom's servers (企业微信服务器), for firewalls.
 
     Every method raises what a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.
     """

@@ -5,12 +5,13 @@ from __future__ import annotations
 import attrs
 
 from privdom._facts.endpoints import Effect
-from privdom.errors import Busy, Conflict, MayHaveArrived, NotSent, PrivdomError, QuotaExceeded
+from privdom.errors import ApiError, MayHaveArrived, NotSent
 
 
 __all__ = ["Retry", "wait_before_repeat"]
 
-_BLOCKED = 45009
+_BLOCKED = 60
+_HARMLESS = (Effect.READ, Effect.IDEMPOTENT, Effect.GUARDED)
 
 
 @attrs.frozen
@@ -22,7 +23,7 @@ class Retry:
         attempts: calls in all, the first one included. WeCom asks for at most 3 repeats.
         first_wait: seconds before the first repeat; each further one waits twice as long.
         longest_wait: seconds that a wait never exceeds.
-        blocked_wait: seconds to wait when WeCom has blocked the API for a minute (45009).
+        blocked_wait: seconds to wait when WeCom has blocked the API for a minute (45009 and its like).
     """
 
     attempts: int = 4
@@ -39,17 +40,17 @@ def wait_before_repeat(error: BaseException, effect: Effect, attempt: int, retry
     """
     Return the seconds to wait before repeating a call, or None where it must not be repeated.
 
-    What was never sent, or was refused only for the moment, may always be
-    repeated. What may have arrived is repeated only where a second arrival does
-    no harm. A wrong secret is never repeated: WeCom locks the address out.
+    What was never sent may always be repeated. What may have arrived is
+    repeated only where a second arrival does no harm. What was refused is
+    repeated where the errcode passes within a minute; `ApiError.wait` says which
+    do. A wrong secret is never repeated: WeCom locks the address out.
     """
-    if not isinstance(error, PrivdomError) or attempt >= retry.attempts:
+    if attempt >= retry.attempts or not isinstance(error, NotSent | MayHaveArrived | ApiError):
         return None
-    if isinstance(error, QuotaExceeded):
-        return retry.blocked_wait if error.errcode == _BLOCKED else retry.wait(attempt)
-    if isinstance(error, NotSent | Conflict):
+    if isinstance(error, MayHaveArrived) and effect not in _HARMLESS:
+        return None
+    if not isinstance(error, ApiError):
         return retry.wait(attempt)
-    harmless = effect in (Effect.READ, Effect.IDEMPOTENT, Effect.GUARDED)
-    if isinstance(error, Busy | MayHaveArrived) and harmless:
-        return retry.wait(attempt)
-    return None
+    if error.wait is None:
+        return None
+    return retry.blocked_wait if error.wait >= _BLOCKED else max(float(error.wait), retry.wait(attempt))

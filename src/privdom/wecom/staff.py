@@ -197,7 +197,7 @@ class ListStaffIdsRequest(Model):
 
 class AsyncStaffs:
     """
-    Staff of the corp, and which of them serve customers.
+    Staff (成员) of the corp, and which of them serve customers.
 
     Every method raises what a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.
     """

@@ -216,7 +216,7 @@ class MarkTagRequest(Model):
 
 class AsyncTags:
     """
-    Corp tags, and which of them stand on a staff's customer.
+    Corp tags (企业客户标签), and which of them stand on a staff's customer.
 
     An app edits and deletes only tags that it made itself; it reads and marks all.
     Every method raises what a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.

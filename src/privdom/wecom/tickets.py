@@ -128,7 +128,7 @@ class _Memory:
 
 class AsyncTickets:
     """
-    Tickets of the JS-SDK, and signatures made with them.
+    Tickets of the JS-SDK, and signatures made with them (票据、签名).
 
     WeCom gives out 100 tickets an hour to an app and 400 to a corp, so they are
     remembered until shortly before their end, for all threads or tasks of the

@@ -199,7 +199,7 @@ class TransferResultRequest(Model):
 
 class AsyncTransfers:
     """
-    Customers handed from one staff to another, who may have resigned.
+    Customers handed from one staff to another (在职继承), who may have resigned (离职继承).
 
     Every method raises what a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.
     """

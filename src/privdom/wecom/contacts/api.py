@@ -39,7 +39,7 @@ _NO_RELATION = 84061
 
 class AsyncContacts:
     """
-    Customers and the staff who follow them.
+    Customers (客户) and the staff who follow them.
 
     Every method raises what a call can raise: `NotSent`, `MayHaveArrived`, and
     `ApiError` with `NoPermission` for staff outside the app's visible range.

@@ -41,7 +41,7 @@ __all__ = ["AsyncMessages", "Messages"]
 
 class AsyncMessages:
     """
-    Mass messages, which staff confirm, and welcome messages.
+    Mass messages (群发), which staff confirm, and welcome messages (欢迎语).
 
     Every method raises what a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.
     """

@@ -44,7 +44,7 @@ __all__ = ["AsyncMoments", "Moments"]
 
 class AsyncMoments:
     """
-    Moments of the corp, which staff publish.
+    Moments (客户朋友圈) of the corp, which staff publish.
 
     Every method raises what a call can raise: `NotSent`, `MayHaveArrived`, `ApiError`.
     """
