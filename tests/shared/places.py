@@ -61,6 +61,12 @@ class Place:
         with redis.Redis.from_url(self.url, decode_responses=True) as client:
             return {str(key).removeprefix("privdom:"): str(client.get(key)) for key in client.keys()}
 
+    def clear(self) -> None:
+        from sqlalchemy import text
+
+        with self._store.begin() as conn:
+            conn.execute(text("DELETE FROM privdom_shared"))
+
     def close(self) -> None:
         if self.is_sql:
             self._store.close()

@@ -151,20 +151,23 @@ class SubWindows:
             for window, counts in zip(self._windows, self._counts, strict=True)
         }
 
-    def load(self, data: Mapping[str, Mapping[str, int]], now: float) -> None:
+    def load(self, data: Mapping[str, Mapping[str, int]], now: float) -> bool:
         """
-        Take over what `dump` gave.
+        Take over what `dump` gave; return whether the clock has been set back since.
 
-        Where the clock has been set back since, what lies ahead is counted as if it
-        were taken now: later than it was, so that no limit is passed, and no longer
-        than a window, so that nobody waits until the clock has caught up.
+        Then what lies ahead is counted as if it were taken now: later than it was, so
+        that no limit is passed, and no longer than a window, so that nobody waits until
+        the clock has caught up.
         """
+        set_back = False
         for i, window in enumerate(self._windows):
             current = int(now // (window.seconds / self._slices))
             counts = self._counts[i] = OrderedDict()
             for slice_, n in sorted((int(key), n) for key, n in data.get(f"{window.seconds:g}", {}).items()):
+                set_back = set_back or slice_ > current
                 counts[min(slice_, current)] = counts.get(min(slice_, current), 0) + n
             self._sums[i] = sum(counts.values())
+        return set_back
 
 
 class QuotaStore(Protocol):
