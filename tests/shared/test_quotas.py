@@ -128,7 +128,7 @@ def test_processes_attain_the_limit(processes: int, rate: float) -> None:
     # Five windows of 61 sub-windows fit into five minutes but for the last four seconds.
     assert 0.98 * 5 * 3_000 * 60 / 61 <= len(sent)
     # One for the corp and one for the address at a time, and a few of them in a sub-window.
-    assert world.questions <= 2 * 4 * processes * 300
+    assert world.questions <= 2 * 5 * processes * 300
 
 
 @settings(max_examples=60, deadline=None)
