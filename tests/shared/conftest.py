@@ -32,6 +32,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         place.clear()
         yield place
         return
-    place = Place(f"sqlite:///{tmp_path}/privdom.db" if request.param == "sqlite" else request.getfixturevalue("redis_url"))
+    place = Place(
+        f"sqlite:///{tmp_path}/privdom.db" if request.param == "sqlite" else request.getfixturevalue("redis_url")
+    )
     yield place
     place.close()

@@ -59,7 +59,7 @@ class Place:
         import redis
 
         with redis.Redis.from_url(self.url, decode_responses=True) as client:
-            return {str(key).removeprefix("privdom:"): str(client.get(key)) for key in client.keys()}
+            return {str(key).removeprefix("privdom:"): str(client.get(key)) for key in client.scan_iter()}
 
     def clear(self) -> None:
         from sqlalchemy import text

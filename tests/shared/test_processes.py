@@ -38,7 +38,8 @@ KILLS = int(os.environ.get("PRIVDOM_TOKEN_KILLS", "2"))
 LEASE = 4.0
 """Short enough to wait for after each kill, and long enough for whoever lives on a busy machine."""
 FULL = "PRIVDOM_QUOTA_MINUTES" in os.environ
-LIMIT, WINDOW = (10_000, 60.0) if FULL else (400, 8.0)
+LIMIT = int(os.environ.get("PRIVDOM_QUOTA_LIMIT", "10000" if FULL else "400"))
+WINDOW = 60.0 if FULL else 8.0
 WINDOWS = int(os.environ.get("PRIVDOM_QUOTA_MINUTES", "2"))
 SHARE = 0.96
 
@@ -176,13 +177,13 @@ class Corp:
 
     def next_round(self) -> None:
         """Wait until each thread has called in this round, and begin another."""
-        self.live(lambda: self.board.slowest() >= self.board.round, "each thread makes a call")
-        self.board.round += 1
+        self.live(lambda: self.board.slowest() >= self.board.current, "each thread makes a call")
+        self.board.begin(self.board.current + 1)
 
     def let_expire(self) -> None:
         """End the token for all at once: its time is up, or WeCom takes it back."""
         with self._lock:
-            if self.board.round % 2:
+            if self.board.current % 2:
                 self.board.advance(7_200)
                 self.box.advance(timedelta(hours=2))
             else:
@@ -206,7 +207,7 @@ class Corp:
 def test_one_question_an_expiry(nursery: Nursery, place: Place, tmp_path: Path) -> None:
     """However many processes and threads find at once that a token has ended, WeCom is asked for one new one."""
     with Corp(nursery, place, tmp_path, processes=PROCESSES, threads=THREADS, lease=60.0) as corp:
-        corp.board.round = 1
+        corp.board.begin(1)
         for _ in range(EXPIRIES):
             corp.next_round()
             corp.let_expire()
@@ -220,7 +221,7 @@ def test_kills_cost_one_question_each(nursery: Nursery, place: Place, tmp_path: 
     """Where those who ask are killed, others take over, and WeCom is asked once more for each of them at most."""
     rng = random.Random(1)
     with Corp(nursery, place, tmp_path, processes=PROCESSES, threads=THREADS, lease=LEASE, dies=0.5) as corp:
-        corp.board.round = 1
+        corp.board.begin(1)
         expiries = 0
         while corp.kills < KILLS:
             corp.next_round()

@@ -336,12 +336,11 @@ def test_mistakes_are_told() -> None:
     with pytest.raises(UsageError, match="address"):
         SqlQuotas(store, address="x" * 65)
     assert "<SqlQuotas>" == repr(SqlQuotas(store))
-    pytest.importorskip("redis")
-    import redis.asyncio
+    store.close()
+    awaiting = pytest.importorskip("redis.asyncio")
 
     with pytest.raises(UsageError, match="plain"):
-        RedisQuotas(redis.asyncio.Redis())
-    store.close()
+        RedisQuotas(awaiting.Redis())
 
 
 def test_a_text_of_redis_lapses(redis_url: str) -> None:
@@ -358,6 +357,6 @@ def test_a_text_of_redis_lapses(redis_url: str) -> None:
     run(scenario(BlockingPort()))
 
     with redis.Redis.from_url(redis_url) as client:
-        lives = [timedelta(milliseconds=client.pttl(key)) for key in client.keys()]
+        lives = [timedelta(milliseconds=client.pttl(key)) for key in client.scan_iter()]
     assert 2 == len(lives)
     assert all(timedelta(hours=1) < life <= timedelta(hours=2) for life in lives)

@@ -298,9 +298,7 @@ def test_keys_rotate(on_port: OnPort, place: Place) -> None:
     on_port(scenario)
 
 
-def test_what_cannot_be_decrypted_is_replaced(
-    on_port: OnPort, place: Place, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_cannot_be_decrypted_is_replaced(on_port: OnPort, place: Place, caplog: pytest.LogCaptureFixture) -> None:
     """A value of a lost key, of another row, or of nobody counts as absent, and the log says so."""
 
     async def scenario(port: Port) -> None:
@@ -352,13 +350,12 @@ def test_other_mistakes_are_told(on_port: OnPort) -> None:
 
 def test_mistakes_with_redis_are_told() -> None:
     """A URL of something else and a client that awaits are refused; what the server says comes as `StoreError`."""
-    redis = pytest.importorskip("redis")
-    import redis.asyncio
+    awaiting = pytest.importorskip("redis.asyncio")
 
     with pytest.raises(UsageError, match="redis://"):
         RedisTokens("http://user:PASSWORD@host", [KEY])
     with pytest.raises(UsageError, match="plain"):
-        RedisTokens(redis.asyncio.Redis(), [KEY])
+        RedisTokens(awaiting.Redis(), [KEY])
 
 
 def test_a_place_that_is_away_is_a_store_error(on_port: OnPort) -> None:

@@ -64,12 +64,12 @@ class Board:
         self._size = size
 
     @property
-    def round(self) -> int:
+    def current(self) -> int:
+        """The number of the round."""
         return int(self._get(1))
 
-    @round.setter
-    def round(self, value: int) -> None:
-        self._put(1, value)
+    def begin(self, number: int) -> None:
+        self._put(1, number)
 
     def now(self) -> datetime:
         return datetime(2026, 1, 5, 9, tzinfo=UTC) + timedelta(seconds=self._get(0))
@@ -77,8 +77,8 @@ class Board:
     def advance(self, seconds: float) -> None:
         self._put(0, self._get(0) + seconds)
 
-    def finish(self, thread: int, round_: int) -> None:
-        self._put(2 + thread, round_)
+    def finish(self, thread: int, number: int) -> None:
+        self._put(2 + thread, number)
 
     def slowest(self) -> int:
         """The round that all threads have finished."""
@@ -132,7 +132,7 @@ def work(task: Task) -> None:
     def call(thread: int) -> None:
         try:
             while True:
-                began = board.round
+                began = board.current
                 wecom.staff.serving()
                 board.finish(task.slot * task.threads + thread, began)
                 if not allowed:

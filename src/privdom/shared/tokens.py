@@ -210,6 +210,8 @@ class _Source:
                 case HeldToken(renew_at=renew_at) if other and now < renew_at:
                     self._held = kept
                     return kept
+                case _:
+                    pass
             if self._is_free(entry):
                 mine = _Entry(entry.sealed, uuid.uuid4().hex)
                 if await self._swap(entry.__eq__, mine):

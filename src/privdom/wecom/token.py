@@ -194,18 +194,17 @@ class ServiceTokens:
 class _Asking(_Remembering):
     """The tokens of a service, as one client remembers them."""
 
-    def __init__(
-        self, port: Port, fetch: Callable[[str | None], Awaitable[_Given] | _Given], keep: timedelta
-    ) -> None:
+    def __init__(self, port: Port, fetch: Callable[[str | None], Awaitable[_Given] | _Given], keep: timedelta) -> None:
         super().__init__(port)
         self._fetch = fetch
         self._keep = keep
 
     async def _ask(self, refused: str | None) -> Token:
         # Raised below, outside of the except block: the texts of others may hold tokens.
+        given: _Given
         try:
             if inspect.iscoroutinefunction(self._fetch):
-                given = await maybe_await(self._fetch(refused))
+                given = await self._fetch(refused)
             else:
                 given = await maybe_await(await self._port.offload(partial(self._fetch, refused)))
         except PrivdomError:
