@@ -228,6 +228,29 @@ def test_a_failure_ends_the_lease(on_port: OnPort, place: Place) -> None:
     on_port(scenario)
 
 
+def test_who_waits_for_a_failure_fails_with_it(on_port: OnPort, place: Place) -> None:
+    """While WeCom cannot be reached, those who wait for one that asks do not wait for one another in turn."""
+
+    async def scenario(port: Port) -> None:
+        wecom = WeCom(port)
+        wecom.errors = [NotSent("no connection")]
+        wecom.meanwhile = lambda: port.sleep(0.3)
+        processes = [wecom.process(place) for _ in range(3)]
+
+        async def ask(process: TokenSource) -> str:
+            try:
+                return await process.token()
+            except NotSent as e:
+                return str(e)
+
+        said = {answer async for answer in port.map(ask, processes, 3)}
+        assert {"no connection", "no token: another process that was asking WeCom for one had no answer"} == said
+        assert 1 == wecom.asked
+        assert "PLAINTOKEN2" == await processes[0].token()
+
+    on_port(scenario)
+
+
 def test_a_wrong_secret_is_asked_for_once_by_all(on_port: OnPort, place: Place) -> None:
     """After 40001 no process asks for five minutes; a new secret is asked for at once."""
     clock = Clock()

@@ -25,7 +25,7 @@ import attrs
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from privdom._port import Port
-from privdom.errors import StoreError, UsageError, WrongSecret, api_error
+from privdom.errors import NotSent, PrivdomError, StoreError, UsageError, WrongSecret, api_error
 from privdom.shared.places import Place, RedisClient, RedisPlace, SqlPlace
 from privdom.store import Store
 from privdom.wecom.token import PAUSE, FetchToken, HeldToken, Token, TokenSource
@@ -123,21 +123,22 @@ class RedisTokens(_Tokens):
 
 @attrs.frozen
 class _Entry:
-    """What is stored: something sealed, and who is about to replace it."""
+    """What is stored: something sealed, who is about to replace it, and who could not."""
 
     sealed: str | None = attrs.field(default=None, repr=False)
     lease: str | None = None
+    failed: str | None = None
 
     @classmethod
     def parse(cls, text: str | None) -> _Entry:
         try:
             data: Any = json.loads(text or "{}")
-            return cls(data.get("sealed"), data.get("lease"))
+            return cls(data.get("sealed"), data.get("lease"), data.get("failed"))
         except (ValueError, AttributeError):
             return cls()
 
     def __str__(self) -> str:
-        return json.dumps({"sealed": self.sealed, "lease": self.lease})
+        return json.dumps(attrs.asdict(self))
 
 
 @attrs.frozen
@@ -176,6 +177,7 @@ class _Source:
 
         Raises:
             WrongSecret: WeCom did not accept the secret, here or in another process, within the last five minutes.
+            NotSent: Another process asked, and had no answer.
             StoreError: The place that the token is kept in cannot be reached.
         """
         before = self._held
@@ -197,6 +199,7 @@ class _Source:
         """Return the token that all processes use next."""
         look = _FIRST_LOOK
         first: _Entry | None = None
+        waited_for: str | None = None
         while True:
             entry = _Entry.parse(await self._do(partial(self._place.read, self._name)))
             first = first or entry
@@ -212,6 +215,10 @@ class _Source:
                     return kept
                 case _:
                     pass
+            if waited_for is not None and waited_for == entry.failed:
+                # Or one after the other would wait as long as it did, while WeCom cannot be reached.
+                msg = "no token: another process that was asking WeCom for one had no answer"
+                raise NotSent(msg)
             if self._is_free(entry):
                 mine = _Entry(entry.sealed, uuid.uuid4().hex)
                 if await self._swap(entry.__eq__, mine):
@@ -222,6 +229,7 @@ class _Source:
             if isinstance(kept, HeldToken) and other and now < kept.token.ends_at:
                 # Somebody replaces it early; until then it is good.
                 return kept
+            waited_for = entry.lease
             await self._port.sleep(look)
             look = min(look * 1.5, _LAST_LOOK)
 
@@ -243,9 +251,10 @@ class _Source:
             wrong = _Wrong(e, self._port.now() + PAUSE)
             await self._put(mine, wrong)
             raise
-        except BaseException:
+        except BaseException as e:
             # Or the others would wait for nothing.
-            await self._end(lambda seen: seen == mine, mine.sealed)
+            failed = mine.lease if isinstance(e, PrivdomError) else None
+            await self._end(lambda seen: seen == mine, _Entry(mine.sealed, failed=failed))
             raise
         await self._put(mine, held)
         self._held = held
@@ -253,13 +262,12 @@ class _Source:
 
     async def _put(self, mine: _Entry, what: HeldToken | _Wrong) -> None:
         # Also where somebody else has the lease, who took this one for dead: the first answer counts.
-        await self._end(lambda seen: seen.sealed == mine.sealed, self._sealed(what))
+        await self._end(lambda seen: seen.sealed == mine.sealed, _Entry(self._sealed(what)))
 
-    async def _end(self, expected: Callable[[_Entry], bool], sealed: str | None) -> None:
-        """End the lease, and leave what is sealed."""
+    async def _end(self, expected: Callable[[_Entry], bool], new: _Entry) -> None:
         with self._port.shield(), suppress(StoreError):
             # A token is good also where it cannot be shared, and who cannot be told waits for the lease.
-            await self._swap(expected, _Entry(sealed))
+            await self._swap(expected, new)
 
     async def _swap(self, expected: Callable[[_Entry], bool], new: _Entry) -> bool:
         def change(text: str | None, _: float) -> tuple[str | None, bool]:
