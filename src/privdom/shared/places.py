@@ -67,26 +67,33 @@ class SqlPlace:
         return value
 
     def change(self, name: str, corp_id: str, change: Change[R], keep: float) -> R:
-        mine = shared_table.c.name == name
-        query = select(shared_table.c.value).where(mine).with_for_update()
         with self._store.begin() as conn:
-            value: str | None = conn.scalar(query)
-            if value is None and conn.dialect.name == "postgresql":
+            locked = _locked(conn, name)
+            if locked is None:
                 # There must be a row to lock: of two that come first, one waits here for the other.
                 sql.insert_ignore(conn, shared_table, [{"name": name, "corp_id": corp_id, "value": ""}])
-                value = conn.scalar(query)
-            # Asked under the lock: who comes later must not see an earlier time.
-            new, result = change(value or None, _now(conn))
+                locked = _locked(conn, name)
+            assert locked is not None
+            value, now = locked
+            new, result = change(value or None, now)
             if new is not None:
-                row = {"name": name, "corp_id": corp_id, "value": new}
-                sql.upsert(conn, shared_table, [row], keys=["name"], update=["value"])
+                conn.execute(shared_table.update().where(shared_table.c.name == name).values(value=new))
         return result
 
 
-def _now(conn: Connection) -> float:
+def _locked(conn: Connection, name: str) -> tuple[str, float] | None:
+    """
+    Lock a text, and return it with the time, None if there is none.
+
+    The time is taken when the lock is held: who comes later must not see an earlier one.
+    """
+    mine = select(shared_table.c.value).where(shared_table.c.name == name).with_for_update()
     if conn.dialect.name == "sqlite":
-        return time.monotonic()
-    return float(conn.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
+        value = conn.scalar(mine)
+        return None if value is None else (value, time.monotonic())
+    held = mine.cte("held").prefix_with("MATERIALIZED", dialect="postgresql")
+    row = conn.execute(select(held.c.value, func.extract("epoch", func.clock_timestamp()))).one_or_none()
+    return None if row is None else (row[0], float(row[1]))
 
 
 class RedisClient(Protocol):

@@ -28,11 +28,10 @@ __all__ = ["RedisQuotas", "SqlQuotas"]
 
 Key = tuple[str, str, str]
 
-# A block is this part of what one sub-window took lately, and at most that part
-# of what is left: little is stranded where a process stops, and nothing where the
-# last permits go.
-_PART_OF_USE = 2
-_PART_OF_ROOM = 4
+# A block is this part of what one sub-window took lately, and at most this part of
+# what is left: little is stranded where a process stops, and nothing where the last
+# permits go.
+_PART = 2
 _LONGEST_ADDRESS = 64
 
 
@@ -132,7 +131,7 @@ class _Block:
             lately = max(self.used, self.used_before)
         else:
             lately = self.used if now < self.lapses_at + width else 0
-        return max(1, lately // _PART_OF_USE)
+        return max(1, lately // _PART)
 
     def fill(self, grant: _Grant, width: float, asked_at: float) -> None:
         """Begin a new block that was asked for at *asked_at* by the port's clock."""
@@ -227,7 +226,7 @@ def _granted(
     if unused:
         counts.give_back(block.taken_at, unused)
     room = counts.room(now)
-    n = min(block.wanted(now, counts.width), max(1, room // _PART_OF_ROOM)) if room > 0 else 0
+    n = min(block.wanted(now, counts.width), max(1, room // _PART)) if room > 0 else 0
     wait = 0.0 if n else counts.wait(now)
     if n:
         counts.take(now, n)
