@@ -81,6 +81,7 @@ LONG = (
     "tests/simulation/test_crash_points.py",
     "tests/outbox/test_gate_machine.py",
     "tests/outbox/test_tags_machine.py",
+    "tests/shared/test_processes.py",
 )
 
 
@@ -88,7 +89,7 @@ LONG = (
 def stress(session: nox.Session) -> None:
     """
     Harm for hours: 20,000 simulated runs, all planted bugs, a thousand kills on each database, power losses, a million
-    callbacks that were tampered with.
+    callbacks that were tampered with, tokens and quotas of many processes.
 
     ``nox -s stress -- simulation 5000`` runs the simulation alone, from seed 0 on; ``-- bugs 5000`` the planted bugs.
     """
@@ -105,7 +106,11 @@ def stress(session: nox.Session) -> None:
         "PRIVDOM_KILLS": "1000",
         "PRIVDOM_PAIRS": "1",
         "PRIVDOM_POWER_STEP": "5",
+        "PRIVDOM_QUOTA_MINUTES": "5",
         "PRIVDOM_RESTARTS": "20",
+        "PRIVDOM_TOKEN_EXPIRIES": "50",
+        "PRIVDOM_TOKEN_KILLS": "30",
+        "PRIVDOM_TOKEN_PROCESSES": "16x8",
     }
     # What is set by hand counts. -rP shows what each test has to tell.
     env = {name: os.environ.get(name, size) for name, size in sizes.items()}

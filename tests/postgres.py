@@ -34,7 +34,7 @@ import pytest
 from privdom.store import Store
 
 
-_WITH_TABLES = ("events", "livecodes", "migration", "mirror", "outbox", "scoring", "sop", "tiering")
+_WITH_TABLES = ("events", "livecodes", "migration", "mirror", "outbox", "scoring", "shared", "sop", "tiering")
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from privdom.wecom.moments import AsyncMoments, Moments
 from privdom.wecom.network import AsyncNetwork, Network
 from privdom.wecom.oauth import AsyncOAuth, OAuth
 from privdom.wecom.products import AsyncProducts, Products
-from privdom.wecom.quota import QuotaStore, process_quotas
+from privdom.wecom.quota import QuotaStore, SharedQuotaStore, process_quotas
 from privdom.wecom.retry import Retry
 from privdom.wecom.session import Hook, Session
 from privdom.wecom.staff import AsyncStaffs, Staffs
@@ -35,7 +35,7 @@ from privdom.wecom.strategies import AsyncStrategies, Strategies
 from privdom.wecom.strategy_tags import AsyncStrategyTags, StrategyTags
 from privdom.wecom.tags import AsyncTags, Tags
 from privdom.wecom.tickets import AsyncTickets, Tickets
-from privdom.wecom.token import TokenSource
+from privdom.wecom.token import TokenSource, TokenStore
 from privdom.wecom.transfers import AsyncTransfers, Transfers
 
 
@@ -57,8 +57,10 @@ class AsyncWeCom:
         timeout: seconds to wait for each step of one HTTP exchange.
         proxy: URL of a proxy, where WeCom trusts only its address.
         transport: an httpx transport to send through; one that repeats calls by itself must not repeat these.
-        token_source: where access tokens come from; by default WeCom is asked with the secret.
-        quotas: where calls are counted; by default all clients of this process share one count.
+        token_source: where access tokens come from, such as `privdom.shared.SqlTokens`; by default WeCom is asked with
+            the secret, and the answer kept in memory.
+        quotas: where calls are counted, such as `privdom.shared.SqlQuotas`; by default all clients of this process share
+            one count.
         retry: how patiently to repeat what may be repeated.
         clock: civil time; by default the machine's.
         hook: called after each HTTP exchange with a `CallInfo`; plain or async. If it fails, that is logged.
@@ -76,8 +78,8 @@ class AsyncWeCom:
         timeout: float = 10.0,
         proxy: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        token_source: TokenSource | None = None,
-        quotas: QuotaStore | None = None,
+        token_source: TokenSource | TokenStore | None = None,
+        quotas: QuotaStore | SharedQuotaStore | None = None,
         retry: Retry | None = None,
         clock: Clock | None = None,
         hook: Hook | None = None,
@@ -94,8 +96,8 @@ class AsyncWeCom:
         *,
         base_url: str = _BASE_URL,
         timeout: float = 10.0,
-        token_source: TokenSource | None = None,
-        quotas: QuotaStore | None = None,
+        token_source: TokenSource | TokenStore | None = None,
+        quotas: QuotaStore | SharedQuotaStore | None = None,
         retry: Retry | None = None,
         hook: Hook | None = None,
     ) -> AsyncWeCom:
@@ -111,8 +113,8 @@ class AsyncWeCom:
         secret: str,
         base_url: str,
         timeout: float,
-        token_source: TokenSource | None,
-        quotas: QuotaStore | None,
+        token_source: TokenSource | TokenStore | None,
+        quotas: QuotaStore | SharedQuotaStore | None,
         retry: Retry | None,
         hook: Hook | None,
     ) -> None:
@@ -209,8 +211,10 @@ class WeCom(Blocking[AsyncWeCom]):
         timeout: seconds to wait for each step of one HTTP exchange.
         proxy: URL of a proxy, where WeCom trusts only its address.
         transport: an httpx transport to send through; one that repeats calls by itself must not repeat these.
-        token_source: where access tokens come from; by default WeCom is asked with the secret.
-        quotas: where calls are counted; by default all clients of this process share one count.
+        token_source: where access tokens come from, such as `privdom.shared.SqlTokens`; by default WeCom is asked with
+            the secret, and the answer kept in memory.
+        quotas: where calls are counted, such as `privdom.shared.SqlQuotas`; by default all clients of this process share
+            one count.
         retry: how patiently to repeat what may be repeated.
         clock: civil time; by default the machine's.
         hook: called after each HTTP exchange with a `CallInfo`. If it fails, that is logged.
@@ -228,8 +232,8 @@ class WeCom(Blocking[AsyncWeCom]):
         timeout: float = 10.0,
         proxy: str | None = None,
         transport: httpx.BaseTransport | None = None,
-        token_source: TokenSource | None = None,
-        quotas: QuotaStore | None = None,
+        token_source: TokenSource | TokenStore | None = None,
+        quotas: QuotaStore | SharedQuotaStore | None = None,
         retry: Retry | None = None,
         clock: Clock | None = None,
         hook: Hook | None = None,

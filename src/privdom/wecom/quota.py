@@ -15,16 +15,24 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
 from privdom._facts import limits
 from privdom._facts.endpoints import MOMENT_ADD
-from privdom._port import Mutex
+from privdom._port import Mutex, Port
 
 
-__all__ = ["MemoryQuotas", "QuotaSettings", "QuotaStore", "SubWindows", "Window", "process_quotas"]
+__all__ = [
+    "MemoryQuotas",
+    "QuotaSettings",
+    "QuotaStore",
+    "SharedQuotaStore",
+    "SubWindows",
+    "Window",
+    "process_quotas",
+]
 
 _SLICES = 60
 
@@ -57,6 +65,17 @@ class QuotaSettings:
     )
     margin: float = 0.02
     in_flight: int = limits.MARK_TAG_IN_FLIGHT
+
+    def keys(self, corp_id: str, host: str, path: str) -> dict[tuple[str, str, str], tuple[Window, ...]]:
+        """Return what a call counts towards, and the windows there: of the corp, and of the address (no corp)."""
+        return {
+            (corp_id, host, path): self._kept([*self.per_corp, *self.per_path.get(path, ())]),
+            ("", host, path): self._kept(self.per_ip),
+        }
+
+    def _kept(self, windows: Iterable[Window]) -> tuple[Window, ...]:
+        keep = 1 - self.margin
+        return tuple(attrs.evolve(w, limit=max(1, int(w.limit * keep))) for w in windows)
 
 
 class SubWindows:
@@ -101,6 +120,55 @@ class SubWindows:
             self._counts[i][slice_] = self._counts[i].get(slice_, 0) + n
             self._sums[i] += n
 
+    def room(self, now: float) -> int:
+        """Return how many calls fit now."""
+        self.wait(now)
+        return min(window.limit - taken for window, taken in zip(self._windows, self._sums, strict=True))
+
+    def give_back(self, then: float, n: int) -> None:
+        """Count *n* calls no more that were counted *then*, and never made."""
+        for i, window in enumerate(self._windows):
+            slice_ = int(then // (window.seconds / self._slices))
+            given = min(n, self._counts[i].get(slice_, 0))
+            if given:
+                self._counts[i][slice_] -= given
+                self._sums[i] -= given
+
+    @property
+    def width(self) -> float:
+        """Seconds of the shortest sub-window."""
+        return min(window.seconds for window in self._windows) / self._slices
+
+    def lapses(self, now: float) -> float:
+        """Return when the first of the sub-windows that hold *now* ends."""
+        widths = (window.seconds / self._slices for window in self._windows)
+        return min((now // width + 1) * width for width in widths)
+
+    def dump(self) -> dict[str, dict[str, int]]:
+        """Return the counts as JSON-able data, by length of the window and number of the sub-window."""
+        return {
+            f"{window.seconds:g}": {str(slice_): n for slice_, n in counts.items() if n}
+            for window, counts in zip(self._windows, self._counts, strict=True)
+        }
+
+    def load(self, data: Mapping[str, Mapping[str, int]], now: float) -> bool:
+        """
+        Take over what `dump` gave; return whether the clock has been set back since.
+
+        Then what lies ahead is counted as if it were taken now: later than it was, so
+        that no limit is passed, and no longer than a window, so that nobody waits until
+        the clock has caught up.
+        """
+        set_back = False
+        for i, window in enumerate(self._windows):
+            current = int(now // (window.seconds / self._slices))
+            counts = self._counts[i] = OrderedDict()
+            for slice_, n in sorted((int(key), n) for key, n in data.get(f"{window.seconds:g}", {}).items()):
+                set_back = set_back or slice_ > current
+                counts[min(slice_, current)] = counts.get(min(slice_, current), 0) + n
+            self._sums[i] = sum(counts.values())
+        return set_back
+
 
 class QuotaStore(Protocol):
     """Where calls are counted: in this process, or in a place that several processes share."""
@@ -115,6 +183,20 @@ class QuotaStore(Protocol):
         ...
 
 
+@runtime_checkable
+class SharedQuotaStore(Protocol):
+    """Counts in a place that several processes share, which takes waiting: each client gets a `QuotaStore` of its own."""
+
+    @property
+    def settings(self) -> QuotaSettings:
+        """What is allowed."""
+        ...
+
+    def on(self, port: Port) -> QuotaStore:
+        """Return the counts as the clients of a port reach them."""
+        ...
+
+
 class MemoryQuotas:
     """Counts in this process, over all its threads. Share one object between all clients."""
 
@@ -124,28 +206,21 @@ class MemoryQuotas:
         self.settings = settings or QuotaSettings()
         self._monotonic = monotonic
         self._mutex = Mutex()
-        self._counts: dict[tuple[str, ...], SubWindows] = {}
-        self._per_corp = self._kept(self.settings.per_corp)
-        self._per_ip = self._kept(self.settings.per_ip)
-        self._per_path = {path: self._kept(windows) for path, windows in self.settings.per_path.items()}
-
-    def _kept(self, windows: Iterable[Window]) -> list[Window]:
-        keep = 1 - self.settings.margin
-        return [attrs.evolve(w, limit=max(1, int(w.limit * keep))) for w in windows]
+        self._counts: dict[tuple[str, str, str], SubWindows] = {}
+        self._keys = cache(self.settings.keys)
 
     async def take(self, corp_id: str, host: str, path: str) -> float:
         """Count one call and return 0.0, or count nothing and return the seconds to wait."""
         with self._mutex:
             now = self._monotonic()
-            mine = self._of((corp_id, host, path), [*self._per_corp, *self._per_path.get(path, ())])
-            ours = self._of((host, path), self._per_ip)
-            wait = max(mine.wait(now), ours.wait(now))
+            counts = [self._of(key, windows) for key, windows in self._keys(corp_id, host, path).items()]
+            wait = max(count.wait(now) for count in counts)
             if wait == 0.0:
-                mine.take(now)
-                ours.take(now)
+                for count in counts:
+                    count.take(now)
             return wait
 
-    def _of(self, key: tuple[str, ...], windows: list[Window]) -> SubWindows:
+    def _of(self, key: tuple[str, str, str], windows: Iterable[Window]) -> SubWindows:
         counts = self._counts.get(key)
         if counts is None:
             counts = self._counts[key] = SubWindows(windows)

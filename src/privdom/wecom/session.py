@@ -19,12 +19,12 @@ import tenacity
 from privdom._facts import endpoints as E  # noqa: N812 - a table of constants
 from privdom._facts.endpoints import Endpoint
 from privdom._port import Incoming, Outgoing, Port, maybe_await
-from privdom.errors import ApiError, MayHaveArrived, NotSent, NotUnderstood, PrivdomError, TokenRejected
+from privdom.errors import ApiError, MayHaveArrived, NotSent, NotUnderstood, PrivdomError, StoreError, TokenRejected
 from privdom.wecom._values import Done
 from privdom.wecom.answer import is_file, read_answer
-from privdom.wecom.quota import QuotaStore
+from privdom.wecom.quota import QuotaStore, SharedQuotaStore
 from privdom.wecom.retry import Retry, wait_before_repeat
-from privdom.wecom.token import MemoryTokens, Token, TokenSource
+from privdom.wecom.token import MemoryTokens, Token, TokenSource, TokenStore
 from privdom.wecom.wire import NO_EXTRA, Extra, dumps, unstructure
 
 
@@ -163,9 +163,9 @@ class Session:
         secret: str,
         *,
         base_url: str,
-        quotas: QuotaStore,
+        quotas: QuotaStore | SharedQuotaStore,
         retry: Retry,
-        token_source: TokenSource | None = None,
+        token_source: TokenSource | TokenStore | None = None,
         hook: Hook | None = None,
     ) -> None:
         logging.getLogger("httpx").addFilter(_MASK)
@@ -175,9 +175,13 @@ class Session:
         self._secret = secret
         self._base_url = base_url.rstrip("/")
         self._host = urlsplit(base_url).netloc
-        self._quotas = quotas
+        self._quotas = quotas.on(port) if isinstance(quotas, SharedQuotaStore) else quotas
         self._hook = hook
-        self._tokens: TokenSource = token_source or MemoryTokens(port, self._fetch_token)
+        self._tokens: TokenSource
+        if isinstance(token_source, TokenStore):
+            self._tokens = token_source.source(port, corp_id, secret, self._fetch_token)
+        else:
+            self._tokens = token_source or MemoryTokens(port, self._fetch_token)
         self._queue = port.lock()
         self._mark_tag_slots = port.slots(quotas.settings.in_flight)
 
@@ -299,7 +303,7 @@ class Session:
         """
         try:
             token = await self._tokens.token()
-        except MayHaveArrived as e:
+        except (MayHaveArrived, StoreError) as e:
             # It is the question for a token whose fate is unknown, not the call.
             msg = f"{endpoint.path} was not written: no token was to be had ({type(e).__name__})"
             failure = NotSent(msg)
@@ -313,6 +317,10 @@ class Session:
                 with suppress(PrivdomError):
                     await self._tokens.token(refused=token)
                 raise
+            except StoreError as e:
+                # Where calls are counted, before one is written.
+                msg = f"{endpoint.path} was not written: it could not be counted ({type(e).__name__})"
+                failure = NotSent(msg)
         raise failure
 
     async def _with_token(
