@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 
+from pathlib import Path
+
 import nox
 
 
@@ -115,6 +117,15 @@ def stress(session: nox.Session) -> None:
     # What is set by hand counts. -rP shows what each test has to tell.
     env = {name: os.environ.get(name, size) for name, size in sizes.items()}
     session.run("pytest", "-n", "2", "-rP", *LONG, env=env)
+
+
+@nox.session(default=False)
+def conformance(session: nox.Session) -> None:
+    """Other people's clients against the sandbox, each in an environment of its own; installs from PyPI and npm."""
+    session.install("-e", ".[all]", *group("tests"))
+    folder = Path(session.virtualenv.location) / "peers"
+    session.run("python", "-m", "tests.conformance.install", str(folder))
+    session.run("pytest", "tests/conformance", *session.posargs, env={"PRIVDOM_PEERS": str(folder)})
 
 
 @nox.session(default=False)

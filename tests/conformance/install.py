@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -12,11 +13,20 @@ from pathlib import Path
 from tests.conformance.table import PEERS, Peer, python_of
 
 
-__all__ = ["main"]
+__all__ = ["digest", "main"]
+
+
+def digest(peer: Peer, home: Path) -> str:
+    """Return a digest of every file that came with the peer and with what it needs."""
+    found = hashlib.sha256()
+    top = home / "node_modules" if peer.node else next(home.glob("[Ll]ib/**/site-packages"))
+    for path in sorted(path for path in top.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        found.update(path.relative_to(top).as_posix().encode() + path.read_bytes())
+    return found.hexdigest()
 
 
 def _python(peer: Peer, home: Path) -> None:
-    venv.create(home, with_pip=True)
+    venv.create(home, with_pip=True, clear=True)
     command = [str(python_of(home)), "-m", "pip", "install", "-q", "--disable-pip-version-check", *peer.requires]
     subprocess.run(command, check=True)
 
@@ -34,11 +44,12 @@ def main(folder: Path) -> None:
     for peer in PEERS:
         home = peer.home(folder)
         done = home / "installed"
-        if done.exists() and done.read_text() == "\n".join(peer.requires):
+        wanted = "".join(f"{requirement}\n" for requirement in peer.requires)
+        if done.exists() and done.read_text().startswith(wanted):
             continue
         print(f"installing {peer.name} {peer.version}", flush=True)
         (_node if peer.node else _python)(peer, home)
-        done.write_text("\n".join(peer.requires))
+        done.write_text(wanted + digest(peer, home))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import attrs
 from privdom._facts.endpoints import ENDPOINTS
 from privdom.sandbox.router import Request
 from privdom.sandbox.state import State
+from tests.conformance.ledger import Call
 from tests.conformance.proxy import leading_to
 from tests.conformance.stage import Stage
 from tests.conformance.table import Peer
@@ -39,17 +40,22 @@ class Heard:
     stage: Stage
 
     @property
+    def request(self) -> Request:
+        """What it sent to the endpoint that was meant, else what it sent last, tokens aside."""
+        return next((r for r in reversed(self.requests) if r.path == self.endpoint), self.requests[-1])
+
+    @property
     def path(self) -> str:
-        """Where its last request went, which was not for a token."""
-        return self.requests[-1].path if self.requests else ""
+        """Where that went."""
+        return self.request.path
 
     @property
     def sent(self) -> dict[str, Any]:
-        """What its last request said, in the query and in the body."""
-        last = self.requests[-1]
+        """What the request said, in the query and in the body."""
+        last = self.request
         query = {name: value for name, value in last.query.items() if name != "access_token"}
         try:
-            return {**query, **json.loads(last.body or b"{}")}
+            return {**query, **(json.loads(last.body or b"{}") or {})}
         except ValueError:
             return query
 
@@ -71,9 +77,9 @@ class Verdict:
 Judge = Callable[[Heard], None]
 
 
-def run(peer: Peer, folder: Path, judge: Callable[[Heard], Judge]) -> dict[str, Verdict]:
+def run(peer: Peer, folder: Path, judge: Callable[[Heard], Judge]) -> dict[Call, Verdict]:
     """
-    Return the verdicts by "method path", in the order of the calls.
+    Return the verdicts by call, in the order of the calls.
 
     *judge* gives what must hold of a call. Where a peer repeats a method for
     the same path, the first bad verdict stays.
@@ -98,23 +104,23 @@ def run(peer: Peer, folder: Path, judge: Callable[[Heard], Judge]) -> dict[str, 
                 ) as process,
             ):
                 try:
-                    verdicts = _listen(process, stage, {**stage.told, "base_url": base_url}, judge)
+                    verdicts = _listen(process, peer, stage, {**stage.told, "base_url": base_url}, judge)
                 finally:
                     process.stdin.close()  # type: ignore[union-attr]
                     process.wait(30)
             if process.returncode:
-                verdicts["driver"] = Verdict("failed", errors.read_text("utf-8")[-2_000:])
+                verdicts[Call(peer.name, "driver", "")] = Verdict("failed", errors.read_text("utf-8")[-2_000:])
         stage.box.close()
     return verdicts
 
 
 def _listen(
-    process: subprocess.Popen[str], stage: Stage, told: dict[str, Any], judge: Callable[[Heard], Judge]
-) -> dict[str, Verdict]:
+    process: subprocess.Popen[str], peer: Peer, stage: Stage, told: dict[str, Any], judge: Callable[[Heard], Judge]
+) -> dict[Call, Verdict]:
     assert process.stdin is not None
     assert process.stdout is not None
     box = stage.box
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[Call, Verdict] = {}
     calls = len(box.record.calls)
     process.stdin.write(json.dumps(told) + "\n")
     process.stdin.flush()
@@ -132,12 +138,12 @@ def _listen(
             tuple(entry.errcode for entry in entries if entry.path != _TOKEN or line["endpoint"] == _TOKEN),
             stage,
         )
-        key = f"{heard.method} {heard.endpoint}"
+        call = Call(peer.name, heard.method, heard.endpoint)
         verdict = _verdict(heard, judge)
         calls = len(box.record.calls)
         del box.requests[:]
-        if key not in verdicts or verdicts[key].outcome == "ok":
-            verdicts[key] = verdict
+        if call not in verdicts or verdicts[call].outcome == "ok":
+            verdicts[call] = verdict
         try:
             process.stdin.write("\n")
             process.stdin.flush()

@@ -100,7 +100,7 @@ class Stage:
         box, told = self.box, self.told
         way = {"type": 1, "scene": 2, "user": ["ben"]}
         told["code"] = self.call("externalcontact/add_contact_way", {**way, "state": "door"})["config_id"]
-        temporary = self.call("externalcontact/add_contact_way", {**way, "user": ["anna"], "is_temp": True})
+        temporary = self.call("externalcontact/add_contact_way", {**way, "user": ["anna"], "is_temp": True, "chat_expires_in": 1_000_000})
         told["temp_chat"] = box.scan(temporary["config_id"], "临时").external_userid
         told["opengid"] = self._acts("open_mini_program", told["groups"][0])
         told["voice"] = self._acts("staff_records", "anna")

@@ -110,11 +110,12 @@ PEERS: Final = (
     Peer(
         "node-easywechat",
         "node-easywechat.mjs",
-        ("node-easywechat@3.6.2",),
+        ("node-easywechat@3.6.2", "node-socialite@1.4.1"),
         "argument",
         "`new Work({http: {baseURL: ...}})`",
         note="its client takes any path: the driver names the paths, "
-        "the client has the token, the encoding and the reading",
+        "the client has the token, the encoding and the reading. With node-socialite 1.5, which it allows, it cannot be "
+        "loaded: \"Cannot find module 'node-socialite/dist/Core/ProviderInterface'\", so 1.4.1 is asked for",
     ),
     Peer(
         "@wecom/crypto",

@@ -1,13 +1,13 @@
 // Drives node-easywechat, whose client takes any path: what is named here is the path, and the token, the encoding and
 // the reading are the client's.
 
-import { readFileSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 
 import { STAGE, act, call, load, receive } from './shared/driver.mjs';
 
 const { FormData, ServerRequest, Work } = load('node-easywechat');
 
-const app = new Work({
+const make = () => new Work({
   corp_id: STAGE.corp_id,
   secret: STAGE.secret,
   token: STAGE.token,
@@ -15,6 +15,7 @@ const app = new Work({
   agent_id: STAGE.agent_id,
   http: { baseURL: `${STAGE.base_url}/` },
 });
+const app = make();
 const client = app.getClient();
 const [first, second, third] = STAGE.customers;
 const { now, day } = STAGE;
@@ -71,13 +72,15 @@ await contact('groupchat/transfer', { chat_id_list: [STAGE.left_group], new_owne
 await post('message/send', { touser: 'anna', msgtype: 'text', agentid: STAGE.agent_id, text: { content: '下午开会' } });
 await call('client.post', 'media/upload', async () => {
   const form = new FormData();
-  form.append('media', readFileSync(STAGE.picture), { filename: 'picture.png' });
+  form.append('media', createReadStream(STAGE.picture));
   return (await client.post('/cgi-bin/media/upload', { params: { type: 'image' }, formData: form })).toObject();
 });
 
 await receive('Server', async (packet, tell) => {
-  app.setRequest(new ServerRequest(packet.method, packet.url, packet.headers, packet.body));
-  const server = app.getServer();
+  // One application for each packet: a server that is used again decrypts with the nonce of the packet before.
+  const receiver = make();
+  receiver.setRequest(new ServerRequest(packet.method, packet.url, packet.headers, packet.body));
+  const server = receiver.getServer();
   server.addEventListener('change_external_contact', (message) => {
     tell(message.toObject ? message.toObject() : { ...message });
     return 'success';

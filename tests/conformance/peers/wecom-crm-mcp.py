@@ -58,7 +58,8 @@ call("customer.remark", EXTERNAL + "remark", "anna", first, remark="老客户", 
 tags = call(
     "tag.add_corp_tag", EXTERNAL + "add_corp_tag", group_name="等级", tag=[{"name": "金"}, {"name": "银", "order": 1}]
 )
-gold, silver = (tag["id"] for tag in tags["tag_group"]["tag"])
+by_name = {tag["name"]: tag["id"] for tag in tags["tag_group"]["tag"]}
+gold, silver = by_name["金"], by_name["银"]
 call("tag.list_corp_tags", EXTERNAL + "get_corp_tag_list", tag_id=[gold])
 call("tag.edit_corp_tag", EXTERNAL + "edit_corp_tag", silver, name="白银")
 call("tag.mark_tag", EXTERNAL + "mark_tag", "anna", first, add_tag=[gold, silver])
@@ -158,7 +159,7 @@ call("transfer_resigned.groupchat_transfer", EXTERNAL + "groupchat/transfer", [S
 LINKS = EXTERNAL + "customer_acquisition/"
 link = STAGE["link"]
 call("acquisition.create_link", LINKS + "create_link", {"link_name": "广告", "range": {"user_list": ["anna"]}})
-call("acquisition.update_link", LINKS + "update_link", link, {"link_name": "海报"})
+call("acquisition.update_link", LINKS + "update_link", link, {"link_name": "新海报"})
 call("acquisition.list_links", LINKS + "list_link", limit=10)
 call("acquisition.get_link", LINKS + "get", link)
 call("acquisition.list_customers", LINKS + "customer", link, limit=10)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driver import STAGE, Driver
+from driver import STAGE, Driver, act
 from wecomkit import AsyncWeComClient, WeComConfig
 
 
@@ -28,6 +28,8 @@ card = {
     "button_list": [{"text": "好", "key": "yes"}],
     "task_id": "task-1",
 }
+# WeCom takes cards with buttons from apps that receive callbacks only.
+act("set_callback", url="http://127.0.0.1:9/")
 sent = call("messages.send_template_card", "message/send", agent, card, to_user="anna")
 call(
     "messages.update_template_card",
