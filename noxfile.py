@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 
-from pathlib import Path
-
 import nox
 
 
@@ -123,7 +121,7 @@ def stress(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """Other people's clients against the sandbox, each in an environment of its own; installs from PyPI and npm."""
     session.install("-e", ".[all]", *group("tests"))
-    folder = Path(session.virtualenv.location) / "peers"
+    folder = session.cache_dir / "peers"
     session.run("python", "-m", "tests.conformance.install", str(folder))
     session.run("pytest", "tests/conformance", *session.posargs, env={"PRIVDOM_PEERS": str(folder)})
 

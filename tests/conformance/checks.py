@@ -367,12 +367,10 @@ def _group_welcome_deleted(heard: Heard) -> None:
 
 def _staff_figures(heard: Heard) -> None:
     [row] = heard.answer["behavior_data"]
-    added = sum(f.created // 86_400 == (row["stat_time"] + 28_800) // 86_400 for f in _anna(heard).values())
-    assert added <= row["new_contact_cnt"] <= added + 1, (added, row)
-
-
-def _anna(heard: Heard) -> Mapping[str, Follow]:
-    return heard.state.follows_of("anna")
+    day = range(row["stat_time"], row["stat_time"] + 86_400)
+    came = [f for f in heard.state.follows_of("anna").values() if f.created in day]
+    assert heard.sent["start_time"] == row["stat_time"]
+    assert len(came) == row["new_contact_cnt"]
 
 
 def _group_figures(heard: Heard) -> None:

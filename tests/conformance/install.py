@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -34,7 +34,9 @@ def _python(peer: Peer, home: Path) -> None:
 def _node(peer: Peer, home: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     (home / "package.json").write_text('{"private": true}\n')
-    npm = "npm.cmd" if os.name == "nt" else "npm"
+    npm = shutil.which("npm")
+    if npm is None:
+        sys.exit(f"{peer.name} needs Node.js: install version 20 or later, so that npm is on the path")
     command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *peer.requires]
     subprocess.run(command, check=True, cwd=home)
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["MISTAKES", "Mistake"]
 
 
-
 @attrs.frozen
 class Mistake:
     """

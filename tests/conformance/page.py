@@ -57,9 +57,7 @@ def text() -> str:
         for call in CALLS
         if call.mistake and not call.mistake.old
     ]
-    old = [
-        (call.peer, f"`{call.method}`", call.mistake.because) for call in CALLS if call.mistake and call.mistake.old
-    ]
+    old = [(call.peer, f"`{call.method}`", call.mistake.because) for call in CALLS if call.mistake and call.mistake.old]
     notes = [f"* **{peer.name}**: {peer.note}." for peer in PEERS if peer.note]
     return "\n".join(
         [
@@ -78,6 +76,25 @@ def text() -> str:
             "",
             "makes an environment for each client, runs them all, and ends with the whole table. Python and pip do for the",
             "Python clients; those of npm want Node.js 20.",
+            "",
+            "A client of your own needs an address and a secret:",
+            "",
+            "```python",
+            "import httpx",
+            "",
+            "from privdom.sandbox import Sandbox",
+            "",
+            "sandbox = Sandbox()",
+            'sandbox.add_staff("zhangsan")',
+            "",
+            "with sandbox.serving() as base_url, httpx.Client(base_url=base_url) as client:",
+            '    secret = {"corpid": sandbox.corp_id, "corpsecret": sandbox.secret}',
+            '    token = client.get("/cgi-bin/gettoken", params=secret).json()["access_token"]',
+            '    answer = client.get("/cgi-bin/user/get", params={"userid": "zhangsan", "access_token": token})',
+            "",
+            'assert answer.json()["userid"] == "zhangsan"',
+            'assert [call.path for call in sandbox.record.calls] == ["/cgi-bin/gettoken", "/cgi-bin/user/get"]',
+            "```",
             "",
             "## How each is pointed at the sandbox",
             "",

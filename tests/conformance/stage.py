@@ -14,7 +14,7 @@ import attrs
 import httpx
 
 from privdom.sandbox import Sandbox
-from privdom.sandbox.router import Reply, Request
+from privdom.sandbox.router import Request
 
 
 __all__ = ["Stage", "Watched"]
@@ -40,9 +40,7 @@ def _png() -> bytes:
 
     head = struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)
     rows = b"".join(b"\0" + b"".join(bytes((x * 4, y * 4, 128)) for x in range(64)) for y in range(64))
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 @attrs.define
@@ -100,7 +98,9 @@ class Stage:
         box, told = self.box, self.told
         way = {"type": 1, "scene": 2, "user": ["ben"]}
         told["code"] = self.call("externalcontact/add_contact_way", {**way, "state": "door"})["config_id"]
-        temporary = self.call("externalcontact/add_contact_way", {**way, "user": ["anna"], "is_temp": True, "chat_expires_in": 1_000_000})
+        temporary = self.call(
+            "externalcontact/add_contact_way", {**way, "user": ["anna"], "is_temp": True, "chat_expires_in": 1_000_000}
+        )
         told["temp_chat"] = box.scan(temporary["config_id"], "临时").external_userid
         told["opengid"] = self._acts("open_mini_program", told["groups"][0])
         told["voice"] = self._acts("staff_records", "anna")

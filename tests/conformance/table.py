@@ -91,7 +91,9 @@ PEERS: Final = (
     ),
     Peer("wecom-crm-mcp", "wecom-crm-mcp.py", ("wecom-crm-mcp==0.1.0",), "argument", "`WecomConfig(base_url=...)`"),
     Peer("wecomkit", "wecomkit.py", ("wecomkit==0.2.0",), "argument", "`WeComConfig(base_url=...)`"),
-    Peer("py-wecom-toolkit", "py-wecom-toolkit.py", ("py-wecom-toolkit==4.0.11",), "argument", "`Client(base_url=...)`"),
+    Peer(
+        "py-wecom-toolkit", "py-wecom-toolkit.py", ("py-wecom-toolkit==4.0.11",), "argument", "`Client(base_url=...)`"
+    ),
     Peer(
         "weixin-work-reborn",
         "weixin-work-reborn.py",

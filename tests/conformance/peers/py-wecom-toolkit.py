@@ -15,9 +15,7 @@ from py_wecom_toolkit.server.message.msgtype import TextContent, TextMessage
 who = (STAGE["corp_id"], STAGE["secret"])
 how = {"base_url": STAGE["base_url"], "cache": AccessTokenMemoryCache()}
 agent = STAGE["agent_id"]
-call = Driver(
-    SimpleNamespace(server=Client(*who, **how), material=Material(*who, **how), message=Message(*who, **how))
-)
+call = Driver(SimpleNamespace(server=Client(*who, **how), material=Material(*who, **how), message=Message(*who, **how)))
 
 call("server.get_access_token", "gettoken")
 call(

@@ -61,7 +61,9 @@ call(
 call(CONTACTS + "get_user_behavior_data", EXTERNAL + "get_user_behavior_data", ["anna"], day, day)
 call(CONTACTS + "get_unassigned_list", EXTERNAL + "get_unassigned_list", page_size=10)
 call(CONTACTS + "transfer", EXTERNAL + "transfer_customer", second, "anna", "chen")
-tags = call(CONTACTS + "add_corp_tag", EXTERNAL + "add_corp_tag", None, "来源", None, [{"name": "广告"}, {"name": "门店"}])
+tags = call(
+    CONTACTS + "add_corp_tag", EXTERNAL + "add_corp_tag", None, "来源", None, [{"name": "广告"}, {"name": "门店"}]
+)
 advert, shop = (tag["id"] for tag in tags["tag_group"]["tag"])
 call(CONTACTS + "get_corp_tag_list", EXTERNAL + "get_corp_tag_list", [advert])
 call(CONTACTS + "edit_corp_tag", EXTERNAL + "edit_corp_tag", shop, name="总店")

@@ -167,7 +167,9 @@ call("acquisition.get_quota", EXTERNAL + "customer_acquisition_quota")
 call("acquisition.get_statistic", LINKS + "statistic", link, day, day)
 call("acquisition.delete_link", LINKS + "delete_link", link)
 
-picture = call("media.upload_attachment", "media/upload_attachment", STAGE["picture"], media_type="image", attachment_type=2)
+picture = call(
+    "media.upload_attachment", "media/upload_attachment", STAGE["picture"], media_type="image", attachment_type=2
+)
 product = call(
     "misc.product_album_add",
     EXTERNAL + "add_product_album",
