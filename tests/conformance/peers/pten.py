@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-from driver import STAGE, Driver, receive
+from driver import STAGE, Driver, act, receive
 
 
 folder = Path(tempfile.mkdtemp())
@@ -30,6 +30,8 @@ call = Driver(SimpleNamespace(api=api, contact=Contact(str(keys)), sender=AppMsg
 
 call("api.refresh_access_token", "gettoken")
 call("contact.get_user", "user/get", "anna")
+act("revoke_tokens")
+call("contact.get_user", "user/get", "ben")
 call("contact.get_user_list", "user/list", 1)
 call("contact.get_user_simple_list", "user/simplelist", 1)
 call("contact.get_user_id_list", "user/list_id")

@@ -16,6 +16,8 @@ EXTERNAL = "externalcontact/"
 
 call("fetch_access_token", "gettoken")
 call("user.get", "user/get", "anna")
+act("revoke_tokens")
+call("user.get", "user/get", "ben")
 call("user.list", "user/list", 1, fetch_child=True)
 call("department.get_users", "user/simplelist", 1)
 call("department.list", "department/list")

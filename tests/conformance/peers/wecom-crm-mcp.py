@@ -51,6 +51,8 @@ call("client.get_access_token", "gettoken")
 
 call("customer.list_followers", EXTERNAL + "get_follow_user_list")
 call("customer.list", EXTERNAL + "list", "anna")
+act("revoke_tokens")
+call("customer.list", EXTERNAL + "list", "ben")
 call("customer.get", EXTERNAL + "get", first)
 call("customer.batch_get", EXTERNAL + "batch/get_by_user", ["anna", "ben"], limit=2)
 call("customer.remark", EXTERNAL + "remark", "anna", first, remark="老客户", remark_mobiles=["13800000000"])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from driver import STAGE, Driver, act
 from wecomkit import AsyncWeComClient, WeComConfig
+from wecomkit.types import auth, department, message
+from wecomkit.types import media as media_types
+from wecomkit.types import user as user_types
 
 
 call = Driver(
@@ -12,16 +15,16 @@ call = Driver(
 agent = STAGE["agent_id"]
 
 call("auth.get_access_token", "gettoken")
-user = call("auth.get_user_info_by_code", "auth/getuserinfo", STAGE["sign_in_code"])
-call("auth.get_user_detail", "auth/getuserdetail", user.get("user_ticket", ""))
-call("users.get", "user/get", "anna")
-call("users.list_by_department", "user/list", 1)
-call("users.simple_list_by_department", "user/simplelist", 1)
-call("users.list_id", "user/list_id", limit=2)
-call("departments.list", "department/list")
+user = call("auth.get_user_info_by_code", "auth/getuserinfo", STAGE["sign_in_code"], reads=auth.UserIdentity)
+call("auth.get_user_detail", "auth/getuserdetail", user.get("user_ticket", ""), reads=auth.UserDetail)
+call("users.get", "user/get", "anna", reads=user_types.UserInfo)
+call("users.list_by_department", "user/list", 1, reads=user_types.UserListResp)
+call("users.simple_list_by_department", "user/simplelist", 1, reads=user_types.SimpleUserListResp)
+call("users.list_id", "user/list_id", limit=2, reads=user_types.UserIdListResp)
+call("departments.list", "department/list", reads=department.DepartmentListResp)
 call("departments.simple_list", "department/simplelist")
 call("departments.get", "department/get", STAGE["department"])
-call("messages.send_text", "message/send", agent, "下午开会", to_user="anna")
+call("messages.send_text", "message/send", agent, "下午开会", to_user="anna", reads=message.MessageResponse)
 card = {
     "card_type": "button_interaction",
     "main_title": {"title": "请确认"},
@@ -39,9 +42,11 @@ call(
     userids=["anna"],
     button={"replace_name": "已确认"},
 )
-media = call("media.upload", "media/upload", STAGE["picture"], "image").get("media_id", "")
+media = call("media.upload", "media/upload", STAGE["picture"], "image", reads=media_types.MediaUploadResponse).get(
+    "media_id", ""
+)
 call("media.get", "media/get", media)
-call("media.upload_image", "media/uploadimg", STAGE["picture"])
-call("media.upload_attachment", "media/upload_attachment", STAGE["picture"])
+call("media.upload_image", "media/uploadimg", STAGE["picture"], reads=media_types.MediaUploadImageResponse)
+call("media.upload_attachment", "media/upload_attachment", STAGE["picture"], reads=media_types.MediaUploadResponse)
 call("media.get_jssdk_voice", "media/get/jssdk", STAGE["voice"])
 call("media.upload_by_url", "media/upload_by_url", 1, "file", "手册.pdf", STAGE["web_url"], STAGE["web_md5"])

@@ -60,8 +60,12 @@ class Driver:
         self._client = client
         self._loop = asyncio.new_event_loop()
 
-    def __call__(self, method: str, endpoint: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a method, which is meant to reach *endpoint*, and tell; return its answer, or {} where it failed."""
+    def __call__(self, method: str, endpoint: str, *args: Any, reads: Any = None, **kwargs: Any) -> Any:
+        """
+        Call a method, which is meant to reach *endpoint*, and tell; return its answer, or {} where it failed.
+
+        *reads* is the client's own model of the answer, which must take it.
+        """
         target = self._client
         for name in method.split("."):
             target = getattr(target, name)
@@ -70,6 +74,8 @@ class Driver:
             if inspect.isawaitable(answer):
                 answer = self._loop.run_until_complete(answer)
             answer = list(answer) if inspect.isgenerator(answer) else answer
+            if reads is not None:
+                reads.model_validate(answer)
         except Exception as error:  # noqa: BLE001 - whatever a client raises is its answer
             say(method, endpoint, error=f"{type(error).__name__}: {error}")
             return {}
