@@ -1,4 +1,9 @@
-"""What became of the calls of each peer, whose driver runs once in a session."""
+"""
+What became of the calls of each peer, whose driver runs once in a session.
+
+``PRIVDOM_PEERS=... python -m tests.conformance.heard`` writes `calls.txt` from
+what the drivers do, and shows what did not go well.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ import functools
 from collections.abc import Mapping
 
 from tests.conformance.checks import works
-from tests.conformance.ledger import CALLS, Call
+from tests.conformance.ledger import CALLS, FILE, Call
 from tests.conformance.listen import Heard, Judge, Verdict, run
 from tests.conformance.mistakes import MISTAKES
 from tests.conformance.table import FOLDER, PEERS, Peer
@@ -48,3 +53,9 @@ def good() -> list[Call]:
     """Return the calls that went well."""
     found = [call for peer in PEERS for call, verdict in verdicts(peer.name).items() if verdict.outcome == "ok"]
     return [call for call in found if call in CALLS and call.mistake is None]
+
+
+if __name__ == "__main__":
+    made = [(call, verdict) for peer in PEERS for call, verdict in verdicts(peer.name).items()]
+    FILE.write_text("".join("\t".join(call) + "\n" for call, _ in made), "utf-8")
+    print(*(f"{call}: {verdict}" for call, verdict in made if verdict.outcome != "ok"), sep="\n")
