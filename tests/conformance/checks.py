@@ -105,7 +105,7 @@ def _ticket(heard: Heard) -> None:
     ticket = heard.answer if isinstance(heard.answer, str) else heard.answer["ticket"]
     query = {"type": "agent_config"} if heard.endpoint.endswith("/ticket/get") else {}
     assert query == heard.sent
-    assert heard.stage.call(heard.endpoint.removeprefix("/cgi-bin/"), **query)["ticket"] == ticket
+    assert heard.stage.call(heard.endpoint.removeprefix("/cgi-bin/"), None, **query)["ticket"] == ticket
 
 
 def _app_message(heard: Heard) -> None:
