@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from privdom.errors import BadRequest, MayHaveArrived, UsageError
+from privdom.errors import MayHaveArrived, NoPermission, UsageError
 from privdom.sandbox import Fault
 from privdom.wecom.client import AsyncWeCom
 from privdom.wecom.group_welcomes import (
@@ -34,7 +34,7 @@ def test_a_group_welcome_is_made_changed_and_deleted(corp: Corp) -> None:
         await wecom.group_welcomes.edit(made.template_id, attrs.evolve(before.as_new(), text="你好"))
         after = await wecom.group_welcomes.get(made.template_id)
         await wecom.group_welcomes.delete(made.template_id)
-        with pytest.raises(BadRequest) as caught:
+        with pytest.raises(NoPermission) as caught:
             await wecom.group_welcomes.get(made.template_id)
         return before, after, caught.value.errcode
 

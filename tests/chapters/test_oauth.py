@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from privdom.errors import AuthError, BadRequest, UsageError
+from privdom.errors import BadRequest, UsageError
 from privdom.sandbox import Fault
 from privdom.wecom import WeCom
 from privdom.wecom.client import AsyncWeCom
@@ -140,7 +140,7 @@ def test_a_ticket_that_is_no_good(corp: Corp) -> None:
         corp.box.advance(timedelta(minutes=30))
         codes = []
         for ticket in (signed_in.user_ticket, "wrong"):
-            with pytest.raises(AuthError) as caught:
+            with pytest.raises(BadRequest) as caught:
                 await wecom.oauth.detail(ticket)
             codes.append(caught.value.errcode)
         return codes

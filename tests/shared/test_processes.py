@@ -137,7 +137,9 @@ class Corp:
         self._closing = True
         self.live(lambda: len(self._alive) == self._started, "all have begun")
         for pid in self._alive:
-            os.kill(pid, signal.SIGKILL)
+            # One may have killed itself, and nobody has heard of it yet.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.live(lambda: not self._alive, "all have ended")
 
     def _start(self, slot: int) -> None:
@@ -192,7 +194,8 @@ class Corp:
     def kill(self, rng: random.Random) -> None:
         """Kill whichever process in the hardest way."""
         if self._alive:
-            os.kill(rng.choice(list(self._alive)), signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(rng.choice(list(self._alive)), signal.SIGKILL)
 
     def good(self) -> bool:
         """Whether nobody was told to have called too often."""

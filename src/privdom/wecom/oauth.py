@@ -169,7 +169,7 @@ class AsyncOAuth:
 
         Raises:
             UsageError: *user_ticket* is empty.
-            AuthError: The ticket is older than 30 minutes (84014), or none (84015).
+            BadRequest: The ticket is older than 30 minutes (84014), or none (84015).
         """
         return await self._session.call(endpoints.OAUTH_DETAIL, StaffDetailRequest(user_ticket), StaffDetail)
 
