@@ -22,6 +22,7 @@ from privdom.outbox.verdicts import Confirm, Done, Doubt, LookAgain, Park, Refus
         (api_error(45009), timedelta(seconds=60)),
         (api_error(45033), timedelta(seconds=1)),
         (api_error(45035), timedelta(seconds=2)),
+        (api_error(41063), timedelta(seconds=2)),
         (api_error(42001), timedelta(seconds=2)),
         (api_error(40001), timedelta(hours=1)),
         (api_error(60020), timedelta(minutes=10)),

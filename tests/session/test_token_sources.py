@@ -78,10 +78,10 @@ def test_the_last_minutes_of_a_token_cost_one_question(on_port: OnPort) -> None:
 
     async def scenario(port: Port) -> None:
         client = AsyncWeCom.on(port, box.corp_id, box.secret, quotas=MemoryQuotas())
-        for _ in range(73):
+        for _ in range(365):
             await client.staff.serving()
             await client.staff.serving()
-            box.advance(timedelta(seconds=100))
+            box.advance(timedelta(seconds=20))
 
     on_port(scenario, transport=box.transport, clock=box.clock)
 
@@ -138,20 +138,28 @@ def test_a_service_hears_what_was_refused(on_port: OnPort) -> None:
     assert [None, "token 1"] == service.asked
 
 
-def test_a_service_may_be_async() -> None:
-    """An async function is awaited on the client's event loop."""
+def test_a_service_may_await() -> None:
+    """A function that awaits does so on the client's event loop, and is told too which token was refused."""
 
     async def fetch(refused: str | None) -> str:
         await anyio.lowlevel.checkpoint()
-        return "mine"
+        return f"mine, not {refused}"
 
-    async def main() -> str:
+    async def main() -> tuple[str, str]:
         async with AsyncWeCom("ww1", "", token_source=ServiceTokens(fetch)) as client:
-            return await client.token()
+            source = _source(client.port, fetch)
+            first = await client.token()
+            assert first == await source.token()
+            return first, await source.token(first)
 
-    assert "mine" == anyio.run(main)
+    assert ("mine, not None", "mine, not mine, not None") == anyio.run(main)
     with pytest.raises(NotSent, match="no token"):
         WeCom("ww1", "", token_source=ServiceTokens(fetch)).token()
+
+
+def test_a_service_shows_nothing() -> None:
+    """Its repr holds no token."""
+    assert "<ServiceTokens>" == repr(ServiceTokens(lambda _: "token"))
 
 
 def test_a_failing_service_is_a_call_that_was_not_sent(on_port: OnPort) -> None:
