@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -89,7 +90,7 @@ class HeldToken:
         return cls(token, token.ends_at - min(_EARLY, (token.ends_at - asked_at) * _EARLY_SHARE))
 
 
-class _Remembering:
+class _Remembering(ABC):
     """Asks once for all threads or tasks of a client, and remembers until shortly before the end."""
 
     def __init__(self, port: Port) -> None:
@@ -117,8 +118,9 @@ class _Remembering:
                 held = self._held = HeldToken.of(await self._ask(refused), asked_at, self._held)
         return held.token.value
 
+    @abstractmethod
     async def _ask(self, refused: str | None) -> Token:
-        raise NotImplementedError
+        """Return a new token in place of the one that was refused, if any was."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'holding one' if self._held else 'empty'}>"
