@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
@@ -93,6 +95,10 @@ class Corp(RuleBasedStateMachine):
     @rule(hours=st.integers(1, 30))
     def wait(self, hours: int) -> None:
         self.box.advance(timedelta(hours=hours))
+
+    @rule()
+    def restore(self) -> None:
+        self.box.restore(json.loads(json.dumps(self.box.snapshot())))
 
     @invariant()
     def delivered_once(self) -> None:

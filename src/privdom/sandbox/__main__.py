@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import signal
 import sys
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from privdom.sandbox.box import Sandbox
 from privdom.sandbox.server import serve
@@ -33,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--callback-token", default=None)
     parser.add_argument("--encoding-aes-key", default=None)
     parser.add_argument("--populate", action="store_true", help="start with people in it")
+    parser.add_argument("--snapshot", type=Path, default=None, help="start as the snapshot in this JSON file says")
     return parser
 
 
@@ -62,6 +65,11 @@ def main(arguments: list[str] | None = None) -> None:
     )
     if given.populate:
         box.populate()
+    if given.snapshot:
+        try:
+            box.restore(json.loads(given.snapshot.read_bytes()))
+        except (OSError, ValueError, AttributeError) as e:
+            sys.exit(f"{given.snapshot} is no snapshot of a sandbox: {e}")
     box.callback_url = given.callback_url
     asyncio.run(_run(box, given.host, given.port))
 

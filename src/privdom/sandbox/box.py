@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
 import attrs
 
-from privdom.sandbox import populate, snapshot
+from privdom.sandbox import populate, snapshot, view
 from privdom.sandbox.callbacks import Callbacks, Receiver
 from privdom.sandbox.chance import digest
 from privdom.sandbox.clock import Agenda, VirtualClock
@@ -87,12 +87,12 @@ class Sandbox(People):
             lock=lock,
         )
         state = State(departments={ROOT: Department(ROOT, "总部", 0)})
+        tokens = Tokens(seed, self.corp_id, secret, self.clock)
         world = World(
-            self.corp_id, seed, rules or Rules(), self.clock, self._agenda, state, self.record, self._callbacks
+            self.corp_id, seed, rules or Rules(), self.clock, self._agenda, state, self.record, self._callbacks, tokens
         )
         super().__init__(world, lock)
-        self._tokens = Tokens(seed, self.corp_id, secret, self.clock)
-        self._router = Router(world, tokens=self._tokens, faults=self.faults, lock=lock, monotonic=monotonic)
+        self._router = Router(world, faults=self.faults, lock=lock, monotonic=monotonic)
         self.transport = SandboxTransport(self.arriving)
 
     # The way in.
@@ -113,7 +113,7 @@ class Sandbox(People):
     def revoke_tokens(self) -> None:
         """End all access tokens before their time, as WeCom may."""
         with self._lock:
-            self._tokens.revoke_all()
+            self._world.tokens.revoke_all()
 
     def serving(self, *, port: int = 0) -> AbstractContextManager[str]:
         """Serve HTTP on localhost from a thread of this process; the context gives the base URL."""
@@ -135,14 +135,14 @@ class Sandbox(People):
 
     def _step(self, until: datetime) -> bool:
         with self._lock:
-            job = self._agenda.due(until)
+            job = self._agenda.take(until)
             if job is None:
                 return False
             self.clock.move(job.when)
             if not job.unlocked:
-                job.action()
+                job.due.run(self._world)
                 return True
-        job.action()
+        job.due.run(self._world)
         return True
 
     def advance(self, by: timedelta) -> None:
@@ -225,9 +225,75 @@ class Sandbox(People):
             yield self._world
 
     def state(self) -> dict[str, object]:
-        """Return everything as plain JSON-able data."""
+        """Return what there is, by id, as plain JSON-able data to look at; `snapshot` returns what can be restored."""
         with self._lock:
-            return snapshot.of(self._world)
+            return view.of(self._world)
+
+    def snapshot(self) -> dict[str, object]:
+        """
+        Return all of it as plain JSON-able data, for `restore` and `restored`.
+
+        Everything that is to come is in it: what staff will confirm, transfers that
+        wait, callbacks that nobody took, faults. Not in it: who receives callbacks,
+        and the counts of the quotas, which are of real time.
+        """
+        with self._advancing, self._lock:
+            world = self._world
+            return snapshot.to_json(
+                snapshot.Snapshot(
+                    self.corp_id,
+                    self.secret,
+                    world.seed,
+                    self.callback_token,
+                    self.encoding_aes_key,
+                    world.now,
+                    world.rules,
+                    world.state,
+                    self.record,
+                    world.names,
+                    world.refusals,
+                    world.tokens.issued(),
+                    self._agenda,
+                    self._callbacks.queue(),
+                    self.faults.plan(),
+                )
+            )
+
+    def restore(self, data: Mapping[str, object]) -> None:
+        """
+        Be what `snapshot` described, with its corp, its secret and its time, for whoever receives callbacks here.
+
+        Clients that are connected stay so: a token of theirs that was issued later
+        is unknown now, and they ask for another.
+
+        Raises:
+            ValueError: it is no snapshot, or of another release's format; nothing has changed.
+        """
+        kept = snapshot.from_json(data)
+        with self._advancing, self._lock:
+            world = self._world
+            self.corp_id, self.secret = kept.corp_id, kept.secret
+            world.corp_id, world.seed, world.rules, world.state = kept.corp_id, kept.seed, kept.rules, kept.state
+            world.names, world.refusals = kept.names, kept.refusals
+            self.clock.restore(kept.now)
+            self.record.restore(kept.record)
+            self.faults.restore(kept.faults, seed=kept.seed)
+            world.tokens.restore(kept.tokens, seed=kept.seed, corp_id=kept.corp_id, secret=kept.secret)
+            self._agenda.jobs, self._agenda.booked = kept.agenda.jobs, kept.agenda.booked
+            self._callbacks.restore(
+                kept.callbacks,
+                corp_id=kept.corp_id,
+                seed=kept.seed,
+                token=kept.callback_token,
+                encoding_aes_key=kept.encoding_aes_key,
+            )
+
+    @classmethod
+    def restored(cls, data: Mapping[str, object], *, monotonic: Callable[[], float] = time.monotonic) -> Self:
+        """Return a new sandbox that is what `snapshot` described."""
+        box = cls(monotonic=monotonic)
+        box.restore(data)
+        return box
 
     def settings(self) -> dict[str, str]:
         """Return what a client needs to connect: ids, secret, callback token and key."""

@@ -6,7 +6,7 @@ import threading
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Final, Literal, Protocol, cast
 
 import attrs
 import httpx
@@ -18,7 +18,11 @@ from privdom.sandbox.record import CallbackEntry, EventEntry, Record
 from privdom.sandbox.rules import Rules
 
 
-__all__ = ["Callbacks", "Receiver"]
+if TYPE_CHECKING:
+    from privdom.sandbox.world import World
+
+
+__all__ = ["CallbackDue", "Callbacks", "Pending", "Queue", "Receiver"]
 
 Receiver = Callable[[dict[str, str], bytes], int]
 """Takes the query parameters and the body, returns an HTTP status."""
@@ -35,14 +39,35 @@ class CallbackFaults(Protocol):
 
 
 @attrs.define
-class _Pending:
+class Pending:
+    """A callback that waits to be taken; ``booked`` while the agenda has its next attempt."""
+
     number: int
     event: str
     change_type: str
-    xml: str
+    xml: str = attrs.field(repr=False)
     attempts: int = 0
     retries: int = 0
     booked: bool = False
+
+
+@attrs.define
+class Queue:
+    """The callbacks that wait, by number, which is the last one given."""
+
+    pending: dict[int, Pending] = attrs.Factory(dict[int, Pending])
+    number: int = 0
+
+
+@attrs.frozen
+class CallbackDue:
+    """The next attempt at a callback."""
+
+    number: int
+
+    def run(self, world: World) -> None:
+        """Try it."""
+        world.callbacks.attempt(self.number)
 
 
 def _element(name: str, value: object) -> str:
@@ -87,15 +112,14 @@ class Callbacks:
         self._clock, self._agenda, self._record, self._rules, self._faults = clock, agenda, record, rules, faults
         self._lock = lock
         self._sending = threading.RLock()
-        self._pending: dict[int, _Pending] = {}
-        self._numbers = 0
+        self._queue = Queue()
         self._receiver: Receiver | None = None
         self._client: httpx.Client | None = None
 
     @property
     def pending(self) -> int:
         """How many callbacks wait to be delivered."""
-        return len(self._pending)
+        return len(self._queue.pending)
 
     @property
     def connected(self) -> bool:
@@ -107,8 +131,18 @@ class Callbacks:
         with self._lock:
             self._receiver = receiver
             if receiver is not None:
-                for item in self._pending.values():
+                for item in self._queue.pending.values():
                     self._book(item, self._clock.now())
+
+    def queue(self) -> Queue:
+        """Return what waits; the caller holds the lock."""
+        return self._queue
+
+    def restore(self, queue: Queue, *, corp_id: str, seed: int, token: str, encoding_aes_key: str) -> None:
+        """Go on with another queue, for whoever receives now; the caller holds the lock."""
+        self._corp_id, self._seed, self.token, self.encoding_aes_key = corp_id, seed, token, encoding_aes_key
+        self._queue = queue
+        self.receive(self._receiver)
 
     def post_to(self, url: str) -> None:
         """Deliver to *url* from now on."""
@@ -129,7 +163,8 @@ class Callbacks:
 
     def emit(self, event: str, change_type: str, fields: Sequence[tuple[str, object]]) -> None:
         """Queue an event; the caller holds the lock."""
-        self._numbers += 1
+        self._queue.number += 1
+        number = self._queue.number
         head: list[tuple[str, object]] = [
             ("ToUserName", self._corp_id),
             ("FromUserName", "sys"),
@@ -140,27 +175,31 @@ class Callbacks:
         ]
         xml = f"<xml>{''.join(_element(name, value) for name, value in (*head, *fields))}</xml>"
         told = tuple((name, _text(value)) for name, value in fields)
-        self._record.events.append(EventEntry(self._numbers, event, change_type, told, self._clock.now()))
-        item = self._pending[self._numbers] = _Pending(self._numbers, event, change_type, xml)
+        self._record.events.append(EventEntry(number, event, change_type, told, self._clock.now()))
+        item = self._queue.pending[number] = Pending(number, event, change_type, xml)
         if self._receiver is not None:
             self._book(item, self._clock.now())
 
-    def _book(self, item: _Pending, when: datetime) -> None:
+    def _book(self, item: Pending, when: datetime) -> None:
         if not item.booked:
             item.booked = True
-            self._agenda.book(when, f"9:callback:{item.number:012}", lambda: self._due(item), unlocked=True)
+            self._agenda.book(when, f"9:callback:{item.number:012}", CallbackDue(item.number), unlocked=True)
 
     def deliver(self) -> int:
         """Try everything that is pending, in order; return how many were taken. Nothing gets lost by this."""
         with self._sending:
             with self._lock:
-                items = list(self._pending.values())
+                items = list(self._queue.pending.values())
             return sum(self._attempt(item) for item in items)
 
-    def _due(self, item: _Pending) -> None:
+    def attempt(self, number: int) -> None:
+        """Try a callback whose time has come; one that is not taken is booked again, or lost in the end."""
         with self._sending:
+            item = self._queue.pending.get(number)
+            if item is None:
+                return
             item.booked = False
-            if item.number not in self._pending or self._receiver is None:
+            if self._receiver is None:
                 return
             waits = self._rules().callback_retries
             if not self._attempt(item):
@@ -171,8 +210,8 @@ class Callbacks:
                         self._book(item, self._clock.now() + waits[item.retries])
                         item.retries += 1
 
-    def _attempt(self, item: _Pending) -> bool:
-        if item.number not in self._pending or self._receiver is None:
+    def _attempt(self, item: Pending) -> bool:
+        if item.number not in self._queue.pending or self._receiver is None:
             return False
         item.attempts += 1
         fault = self._faults.for_callback(item.xml) if item.attempts == 1 else ""
@@ -189,8 +228,8 @@ class Callbacks:
             self._finish(item, "duplicated" if fault else "delivered")
         return True
 
-    def _finish(self, item: _Pending, outcome: Literal["delivered", "duplicated", "lost"]) -> None:
-        if self._pending.pop(item.number, None) is not None:
+    def _finish(self, item: Pending, outcome: Literal["delivered", "duplicated", "lost"]) -> None:
+        if self._queue.pending.pop(item.number, None) is not None:
             self._record.callbacks.append(
                 CallbackEntry(
                     item.number,
@@ -211,7 +250,7 @@ class Callbacks:
         signature = crypto.sign(self.token, timestamp, nonce, encrypted)
         return {"msg_signature": signature, "timestamp": timestamp, "nonce": nonce}, encrypted
 
-    def _send(self, item: _Pending) -> bool:
+    def _send(self, item: Pending) -> bool:
         receiver = self._receiver
         if receiver is None:
             return False
@@ -230,4 +269,4 @@ class Callbacks:
         return answer.status_code == _OK and answer.text == text
 
     def __repr__(self) -> str:
-        return f"<Callbacks {len(self._pending):,} pending>"
+        return f"<Callbacks {self.pending:,} pending>"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import heapq
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
 
 
-__all__ = ["CHINA", "Agenda", "Job", "VirtualClock"]
+if TYPE_CHECKING:
+    from privdom.sandbox.world import World
+
+
+__all__ = ["CHINA", "Agenda", "Due", "Job", "VirtualClock"]
 
 CHINA: Final = timezone(timedelta(hours=8))
 """WeCom counts days, weeks and months in UTC+8."""
@@ -39,8 +42,20 @@ class VirtualClock:
         if when > self._now:
             self._now = when.astimezone(UTC)
 
+    def restore(self, when: datetime) -> None:
+        """Stand at *when*, be it earlier or later."""
+        self._now = when.astimezone(UTC)
+
     def __repr__(self) -> str:
         return f"<VirtualClock {self._now:%Y-%m-%d %H:%M:%S} UTC>"
+
+
+class Due(Protocol):
+    """What is to be done at some time: an attrs class of data only, so that a snapshot can hold it."""
+
+    def run(self, world: World) -> None:
+        """Do it."""
+        ...
 
 
 @attrs.frozen(order=True)
@@ -56,31 +71,28 @@ class Job:
     when: datetime
     key: str
     number: int
-    action: Callable[[], None] = attrs.field(order=False)
+    due: Due = attrs.field(order=False)
     unlocked: bool = attrs.field(order=False, default=False)
 
 
+@attrs.define
 class Agenda:
-    """What will happen, by time."""
+    """What will happen, by time; ``jobs`` is a heap."""
 
-    def __init__(self) -> None:
-        self._jobs: list[Job] = []
-        self._booked = 0
+    jobs: list[Job] = attrs.Factory(list[Job])
+    booked: int = 0
 
-    def book(self, when: datetime, key: str, action: Callable[[], None], *, unlocked: bool = False) -> None:
-        """Have *action* run when the clock passes *when*."""
-        self._booked += 1
-        heapq.heappush(self._jobs, Job(when, key, self._booked, action, unlocked))
+    def book(self, when: datetime, key: str, due: Due, *, unlocked: bool = False) -> None:
+        """Have *due* run when the clock passes *when*."""
+        self.booked += 1
+        heapq.heappush(self.jobs, Job(when, key, self.booked, due, unlocked))
 
-    def due(self, until: datetime) -> Job | None:
+    def take(self, until: datetime) -> Job | None:
         """Take the next job that falls due by *until*."""
-        if self._jobs and self._jobs[0].when <= until:
-            return heapq.heappop(self._jobs)
+        if self.jobs and self.jobs[0].when <= until:
+            return heapq.heappop(self.jobs)
         return None
 
     def next_at(self) -> datetime | None:
         """Return when the next job falls due."""
-        return self._jobs[0].when if self._jobs else None
-
-    def __len__(self) -> int:
-        return len(self._jobs)
+        return self.jobs[0].when if self.jobs else None

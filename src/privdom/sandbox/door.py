@@ -31,12 +31,14 @@ from privdom.sandbox.errors import WeComError
 from privdom.sandbox.rules import Quota, Rules
 
 
-__all__ = ["Gate", "Quotas", "Tokens"]
+__all__ = ["Gate", "Quotas", "Token", "Tokens"]
 
 
 @attrs.define
-class _Token:
-    text: str
+class Token:
+    """An access token, and when it ends."""
+
+    text: str = attrs.field(repr=False)
     until: datetime
     revoked: bool = False
 
@@ -46,8 +48,8 @@ class Tokens:
 
     def __init__(self, seed: int, corp_id: str, secret: str, clock: VirtualClock) -> None:
         self._seed, self._corp_id, self._secret, self._clock = seed, corp_id, secret, clock
-        self._issued: list[_Token] = []
-        self._by_text: dict[str, _Token] = {}
+        self._issued: list[Token] = []
+        self._by_text: dict[str, Token] = {}
 
     def issue(self, corp_id: str, secret: str, rules: Rules) -> tuple[str, int]:
         """Return a token and the seconds it has left."""
@@ -63,7 +65,7 @@ class Tokens:
         last = self._issued[-1] if self._issued else None
         if last is None or last.revoked or last.until <= now:
             parts = [digest(self._seed, "token", corp_id, secret, len(self._issued), i) for i in range(4)]
-            last = _Token("".join(parts)[:107], now + rules.token_life)
+            last = Token("".join(parts)[:107], now + rules.token_life)
             self._issued.append(last)
             self._by_text[last.text] = last
         return last.text, int((last.until - now).total_seconds())
@@ -83,6 +85,16 @@ class Tokens:
         token = self._by_text.get(text or "")
         if token is not None:
             token.revoked = True
+
+    def issued(self) -> list[Token]:
+        """Return all that were ever issued, oldest first."""
+        return list(self._issued)
+
+    def restore(self, issued: list[Token], *, seed: int, corp_id: str, secret: str) -> None:
+        """Know these tokens, and no others."""
+        self._seed, self._corp_id, self._secret = seed, corp_id, secret
+        self._issued = issued
+        self._by_text = {token.text: token for token in issued}
 
     def revoke_all(self) -> None:
         """End every token before its time."""

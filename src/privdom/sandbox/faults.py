@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import threading
 
-from collections import Counter
 from collections.abc import Collection
 from typing import Final, Literal, get_args
 
@@ -15,7 +14,7 @@ from privdom._facts.endpoints import GETTOKEN
 from privdom.sandbox.chance import fraction, pick
 
 
-__all__ = ["Fault", "FaultKind", "Faults"]
+__all__ = ["Chance", "Fault", "FaultKind", "FaultPlan", "Faults"]
 
 FaultKind = Literal[
     "connect_refused",
@@ -76,10 +75,22 @@ class Fault:
 
 
 @attrs.frozen
-class _Chance:
+class Chance:
+    """Faults that strike a share of the calls to some paths; none: to all."""
+
     rate: float
     kinds: tuple[FaultKind, ...]
     paths: tuple[str, ...]
+
+
+@attrs.define
+class FaultPlan:
+    """The faults to come: those that are scripted, with how often each still strikes, and those by chance."""
+
+    scripted: list[tuple[Fault, int]] = attrs.Factory(list[tuple[Fault, int]])
+    chances: list[Chance] = attrs.Factory(list[Chance])
+    attempts: dict[bytes, int] = attrs.Factory(dict[bytes, int])
+    """How often each content came."""
 
 
 class Faults:
@@ -93,14 +104,12 @@ class Faults:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._lock = threading.Lock()
-        self._scripted: list[tuple[Fault, int]] = []
-        self._chances: list[_Chance] = []
-        self._attempts: Counter[bytes] = Counter()
+        self._plan = FaultPlan()
 
     def add(self, fault: Fault) -> None:
         """Have *fault* strike the next call that it fits."""
         with self._lock:
-            self._scripted.append((fault, fault.times))
+            self._plan.scripted.append((fault, fault.times))
 
     def random(self, rate: float, kinds: Collection[FaultKind], paths: Collection[str] = ()) -> None:
         """
@@ -116,18 +125,29 @@ class Faults:
             msg = f"kinds must be some of {', '.join(KINDS)}"
             raise ValueError(msg)
         with self._lock:
-            self._chances.append(_Chance(rate, tuple(kinds), tuple(paths)))
+            self._plan.chances.append(Chance(rate, tuple(kinds), tuple(paths)))
 
     def clear(self) -> None:
         """Have nothing go wrong any more."""
         with self._lock:
-            self._scripted.clear()
-            self._chances.clear()
+            self._plan.scripted.clear()
+            self._plan.chances.clear()
 
     def planned(self) -> list[tuple[Fault, int]]:
         """Return the scripted faults that have not struck yet, and how often each still will; 0: always."""
         with self._lock:
-            return list(self._scripted)
+            return list(self._plan.scripted)
+
+    def plan(self) -> FaultPlan:
+        """Return all that is to come."""
+        with self._lock:
+            plan = self._plan
+            return FaultPlan(list(plan.scripted), list(plan.chances), dict(plan.attempts))
+
+    def restore(self, plan: FaultPlan, *, seed: int) -> None:
+        """Have what *plan* says go wrong, and nothing else."""
+        with self._lock:
+            self._plan, self._seed = plan, seed
 
     def for_call(self, path: str, text: str) -> Fault | None:
         """Return what befalls this call; *text* is its query, without the token, and its body."""
@@ -143,21 +163,21 @@ class Faults:
             return self._script(path, text, callbacks=callbacks) or self._roll(path, text, callbacks=callbacks)
 
     def _script(self, path: str, text: str, *, callbacks: bool) -> Fault | None:
-        for i, (fault, left) in enumerate(self._scripted):
+        for i, (fault, left) in enumerate(self._plan.scripted):
             if (fault.kind in _OF_CALLBACKS) == callbacks and fault.strikes(path, text):
                 if left == 1:
-                    del self._scripted[i]
+                    del self._plan.scripted[i]
                 elif left > 1:
-                    self._scripted[i] = fault, left - 1
+                    self._plan.scripted[i] = fault, left - 1
                 return fault
         return None
 
     def _roll(self, path: str, text: str, *, callbacks: bool) -> Fault | None:
-        if not self._chances:
+        if not self._plan.chances:
             return None
         key = hashlib.blake2b(f"{path}\n{text}".encode(), digest_size=16).digest()
-        attempt = self._attempts[key] = self._attempts[key] + 1
-        for number, chance in enumerate(self._chances):
+        attempt = self._plan.attempts[key] = self._plan.attempts.get(key, 0) + 1
+        for number, chance in enumerate(self._plan.chances):
             kinds: list[FaultKind] = [kind for kind in chance.kinds if (kind in _OF_CALLBACKS) == callbacks]
             if not kinds or not (not chance.paths or any(Fault("slow", p).strikes(path, "") for p in chance.paths)):
                 continue
@@ -171,4 +191,4 @@ class Faults:
         return None
 
     def __repr__(self) -> str:
-        return f"<Faults {len(self._scripted)} scripted, {len(self._chances)} by chance>"
+        return f"<Faults {len(self._plan.scripted)} scripted, {len(self._plan.chances)} by chance>"

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+import attrs
+
 from privdom._facts import limits
 from privdom.sandbox.chance import digest
 from privdom.sandbox.handlers.codes import staff_of
@@ -13,7 +15,20 @@ from privdom.sandbox.state import AcquisitionLink, ChatTicket, Customer, Follow,
 from privdom.sandbox.world import World
 
 
-__all__ = ["balance", "buy", "candidates", "cut", "find", "friend", "report", "spend", "watch", "write"]
+__all__ = [
+    "UsesEnd",
+    "UsesWarning",
+    "balance",
+    "buy",
+    "candidates",
+    "cut",
+    "find",
+    "friend",
+    "report",
+    "spend",
+    "watch",
+    "write",
+]
 
 _WHOLE_CORP: Final = 1
 _WECHAT: Final = 1
@@ -39,13 +54,32 @@ def buy(world: World, count: int, expires: datetime) -> None:
     for days in limits.ACQUISITION_WARNING_DAYS:
         when = expires - timedelta(days=days)
         if when > world.now:
-            world.agenda.book(when, f"4:uses:{uses.number:012}:{days}", lambda: _warn(world, uses))
-    world.agenda.book(expires, f"4:uses:{uses.number:012}", lambda: _take(world, uses, uses.left))
+            world.agenda.book(when, f"4:uses:{uses.number:012}:{days}", UsesWarning(uses))
+    world.agenda.book(expires, f"4:uses:{uses.number:012}", UsesEnd(uses))
 
 
-def _warn(world: World, uses: Uses) -> None:
-    if uses.left:
-        report(world, "quota_expire_soon", ("ExpireTime", uses.expires), ("ExpireQuotaNum", uses.left))
+@attrs.frozen
+class UsesWarning:
+    """Uses that end soon."""
+
+    uses: Uses
+
+    def run(self, world: World) -> None:
+        """Tell of what is left of them."""
+        if self.uses.left:
+            fields = ("ExpireTime", self.uses.expires), ("ExpireQuotaNum", self.uses.left)
+            report(world, "quota_expire_soon", *fields)
+
+
+@attrs.frozen
+class UsesEnd:
+    """Uses at their end."""
+
+    uses: Uses
+
+    def run(self, world: World) -> None:
+        """Take what is left of them."""
+        _take(world, self.uses, self.uses.left)
 
 
 def _take(world: World, uses: Uses, count: int) -> None:

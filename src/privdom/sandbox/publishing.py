@@ -6,6 +6,8 @@ import json
 
 from datetime import timedelta
 
+import attrs
+
 from privdom.sandbox import sending
 from privdom.sandbox.chance import digest
 from privdom.sandbox.clock import CHINA
@@ -14,7 +16,7 @@ from privdom.sandbox.state import Follow, Moment, Publication
 from privdom.sandbox.world import World
 
 
-__all__ = ["hand_out", "post", "publish"]
+__all__ = ["Publishing", "hand_out", "post", "publish"]
 
 
 def hand_out(world: World, moment: Moment) -> None:
@@ -33,9 +35,21 @@ def hand_out(world: World, moment: Moment) -> None:
             _book(world, moment, userid, delay)
 
 
+@attrs.frozen
+class Publishing:
+    """Staff who get round to a moment."""
+
+    moment: Moment
+    userid: str
+
+    def run(self, world: World) -> None:
+        """Have them publish it."""
+        publish(world, self.moment, self.userid)
+
+
 def _book(world: World, moment: Moment, userid: str, delay: timedelta) -> None:
     key = f"2:publish:{userid}:{moment.moment_id}"
-    world.agenda.book(world.now + delay, key, lambda: publish(world, moment, userid))
+    world.agenda.book(world.now + delay, key, Publishing(moment, userid))
 
 
 def post(world: World, userid: str, text: str) -> Moment:

@@ -263,6 +263,11 @@ class Record:
         """Return plain JSON-able data."""
         return {name: [_plain(entry) for entry in entries] for name, entries in self._parts().items()}
 
+    def restore(self, other: Record) -> None:
+        """Hold what *other* holds, and nothing else."""
+        for field in attrs.fields(Record):
+            getattr(self, field.name)[:] = getattr(other, field.name)
+
     def _parts(self) -> Mapping[str, Sequence[Entry]]:
         return {
             "calls": self.calls,
@@ -313,11 +318,13 @@ class Record:
 
 
 def _plain(entry: Entry) -> dict[str, object]:
-    row: dict[str, object] = {}
-    for field in attrs.fields(type(entry)):
-        value: object = getattr(entry, field.name)
-        row[field.name] = value.isoformat() if isinstance(value, datetime) else value
-    return row
+    return {field.name: _thawed(getattr(entry, field.name)) for field in attrs.fields(type(entry))}
+
+
+def _thawed(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_thawed(item) for item in cast("tuple[object, ...]", value)]
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _typed(row: Mapping[str, object], kind: type[E]) -> E:

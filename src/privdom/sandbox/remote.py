@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self, cast
 
@@ -515,8 +515,22 @@ class RemoteSandbox:
         return Record.from_json(self._line.ask("record"))
 
     def state(self) -> dict[str, object]:
-        """Return everything as plain JSON-able data."""
+        """Return what there is, by id, as plain JSON-able data to look at; `snapshot` returns what can be restored."""
         return cast("dict[str, object]", self._line.ask("state"))
+
+    def snapshot(self) -> dict[str, object]:
+        """Return all of it as plain JSON-able data, for `restore` here and elsewhere."""
+        return cast("dict[str, object]", self._line.ask("snapshot"))
+
+    def restore(self, data: Mapping[str, object]) -> None:
+        """
+        Have it be what `snapshot` described, with its corp, its secret and its time.
+
+        Raises:
+            ValueError: it is no snapshot, or of another release's format; nothing has changed.
+        """
+        self._line.ask("restore", data=data)
+        self.clock.forget()
 
     def close(self) -> None:
         """Close the connection; the sandbox goes on."""

@@ -16,7 +16,7 @@ import attrs
 from privdom._facts.endpoints import ENDPOINTS, GETTOKEN
 from privdom.sandbox import multipart
 from privdom.sandbox.chance import digest
-from privdom.sandbox.door import Gate, Quotas, Tokens
+from privdom.sandbox.door import Gate, Quotas
 from privdom.sandbox.errors import WeComError, error_message
 from privdom.sandbox.faults import Fault, Faults
 from privdom.sandbox.fields import Fields
@@ -26,7 +26,7 @@ from privdom.sandbox.record import CallEntry
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["Reply", "Request", "Router"]
+__all__ = ["LateCall", "Reply", "Request", "Router"]
 
 _PAGE: Final = (
     b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
@@ -41,8 +41,8 @@ class Request:
 
     method: str
     path: str
-    query: Mapping[str, str]
-    body: bytes
+    query: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
     ip: str = "127.0.0.1"
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     """By name in lower case."""
@@ -79,15 +79,13 @@ class Router:
         self,
         world: World,
         *,
-        tokens: Tokens,
         faults: Faults,
         lock: threading.RLock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._world, self._tokens, self._faults, self._lock = world, tokens, faults, lock
+        self._world, self._faults, self._lock = world, faults, lock
         self._quotas = Quotas(monotonic)
         self._gate = Gate()
-        self._answered = 0
 
     @contextmanager
     def arriving(self, request: Request) -> Generator[Reply, None, None]:
@@ -96,15 +94,9 @@ class Router:
         if endpoint is None:
             yield Reply(b"404 page not found", 404, "text/plain")
             return
-        file = None
-        if request.headers.get("content-type", "").startswith("multipart/form-data"):
-            body, well_formed = Fields({}), True
-            file = multipart.file_in(request.headers["content-type"], request.body)
-        else:
-            body, well_formed = _body(request)
-        call = Call(request.path, request.query, body, file, request.headers.get("range", ""))
+        call, well_formed = _call(request)
         rules = self._world.rules
-        with self._gate.passing(request.path, body.raw(), rules) as crowded:
+        with self._gate.passing(request.path, call.body.raw(), rules) as crowded:
             with self._lock:
                 reply = self._reply(request, call, crowded, well_formed=well_formed)
             yield reply
@@ -123,29 +115,24 @@ class Router:
         elif fault.kind == "late_acceptance" and self._turned_away(request, crowded) is None:
             when = world.now + timedelta(seconds=fault.delay)
             key = f"3:late:{digest(world.seed, path, text)}"
-            world.agenda.book(when, key, lambda: self._late(request, call))
+            world.agenda.book(when, key, LateCall(request))
         elif fault.kind == "expired_token":
-            self._tokens.revoke(token)
+            world.tokens.revoke(token)
         kind = fault.kind if fault else ""
         errcode = outcome.errcode if outcome else {"busy": -1, "quota": 45009, "expired_token": 42001}.get(kind, 0)
         accepted = outcome is not None and outcome.errcode == 0
         world.record.calls.append(CallEntry(path, world.now, accepted, errcode, kind))
         return self._form(request, outcome, fault, well_formed=well_formed)
 
-    def _late(self, request: Request, call: Call) -> None:
-        outcome = self._handled(request, call)
-        entry = CallEntry(request.path, self._world.now, outcome.errcode == 0, outcome.errcode, "accepted_late")
-        self._world.record.calls.append(entry)
-
     def _outcome(self, request: Request, call: Call, crowded: WeComError | None) -> _Outcome:
         error = self._turned_away(request, crowded)
-        return self._handled(request, call) if error is None else self._refusal(request, error)
+        return _handled(self._world, request, call) if error is None else _refusal(self._world, request, error)
 
     def _turned_away(self, request: Request, crowded: WeComError | None) -> WeComError | None:
         rules = self._world.rules
         try:
             if request.path != GETTOKEN.path:
-                self._tokens.check(request.query.get("access_token"))
+                self._world.tokens.check(request.query.get("access_token"))
                 if rules.trusted_ips and request.ip not in rules.trusted_ips:
                     raise WeComError(60020)
             self._quotas.count(request.path, rules)
@@ -154,28 +141,6 @@ class Router:
         except WeComError as e:
             return e
         return None
-
-    def _handled(self, request: Request, call: Call) -> _Outcome:
-        try:
-            if request.path == GETTOKEN.path:
-                token, left = self._tokens.issue(
-                    call.query.get("corpid", ""), call.query.get("corpsecret", ""), self._world.rules
-                )
-                return _Outcome({"access_token": token, "expires_in": left})
-            if _ENDPOINTS[request.path].method == "POST" and request.method != "POST":
-                raise WeComError(40058)
-            answer = ROUTES[request.path].handle(self._world, call)
-            return _Outcome({}, file=answer) if isinstance(answer, FileAnswer) else _Outcome(answer)
-        except WeComError as e:
-            return self._refusal(request, e)
-
-    def _refusal(self, request: Request, error: WeComError) -> _Outcome:
-        route = ROUTES.get(request.path)
-        self._answered += 1
-        hint = f"{self._world.timestamp}_{self._answered % 100}_{digest(self._world.seed, 'hint', self._answered)}"
-        message = error_message(error.errcode, error.text, hint=hint, ip=request.ip)
-        empty: dict[str, object] = {name: [] for name in route.lists} if route else {}
-        return _Outcome({**empty, "errmsg": message}, error.errcode)
 
     def _form(self, request: Request, outcome: _Outcome | None, fault: Fault | None, *, well_formed: bool) -> Reply:
         kind = fault.kind if fault else ""
@@ -187,9 +152,9 @@ class Router:
             return Reply(_PAGE, 502, "text/html")
         instead = {"busy": -1, "quota": 45009, "expired_token": 42001}.get(kind)
         if instead is not None:
-            outcome = self._refusal(request, WeComError(instead))
+            outcome = _refusal(self._world, request, WeComError(instead))
         if outcome is None:
-            outcome = self._refusal(request, WeComError(-1))
+            outcome = _refusal(self._world, request, WeComError(-1))
         delay = self._world.rules.latency + (fault.delay if fault and kind == "slow" else 0.0)
         if outcome.file is not None:
             file = outcome.file
@@ -203,6 +168,53 @@ class Router:
         if kind == "truncated":
             body = body[: len(body) // 2]
         return Reply(body, delay=delay)
+
+
+@attrs.frozen
+class LateCall:
+    """A call without an answer that WeCom gets round to."""
+
+    request: Request
+
+    def run(self, world: World) -> None:
+        """Carry it out."""
+        call, _ = _call(self.request)
+        outcome = _handled(world, self.request, call)
+        entry = CallEntry(self.request.path, world.now, outcome.errcode == 0, outcome.errcode, "accepted_late")
+        world.record.calls.append(entry)
+
+
+def _handled(world: World, request: Request, call: Call) -> _Outcome:
+    try:
+        if request.path == GETTOKEN.path:
+            corp_id, secret = call.query.get("corpid", ""), call.query.get("corpsecret", "")
+            token, left = world.tokens.issue(corp_id, secret, world.rules)
+            return _Outcome({"access_token": token, "expires_in": left})
+        if _ENDPOINTS[request.path].method == "POST" and request.method != "POST":
+            raise WeComError(40058)
+        answer = ROUTES[request.path].handle(world, call)
+        return _Outcome({}, file=answer) if isinstance(answer, FileAnswer) else _Outcome(answer)
+    except WeComError as e:
+        return _refusal(world, request, e)
+
+
+def _refusal(world: World, request: Request, error: WeComError) -> _Outcome:
+    route = ROUTES.get(request.path)
+    world.refusals += 1
+    hint = f"{world.timestamp}_{world.refusals % 100}_{digest(world.seed, 'hint', world.refusals)}"
+    message = error_message(error.errcode, error.text, hint=hint, ip=request.ip)
+    empty: dict[str, object] = {name: [] for name in route.lists} if route else {}
+    return _Outcome({**empty, "errmsg": message}, error.errcode)
+
+
+def _call(request: Request) -> tuple[Call, bool]:
+    file = None
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        body, well_formed = Fields({}), True
+        file = multipart.file_in(request.headers["content-type"], request.body)
+    else:
+        body, well_formed = _body(request)
+    return Call(request.path, request.query, body, file, request.headers.get("range", "")), well_formed
 
 
 def _body(request: Request) -> tuple[Fields, bool]:

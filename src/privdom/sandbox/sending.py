@@ -8,6 +8,8 @@ import json
 from datetime import timedelta
 from typing import Final
 
+import attrs
+
 from privdom.sandbox.chance import digest, fraction
 from privdom.sandbox.clock import CHINA
 from privdom.sandbox.record import DeliveryEntry, MessageEntry
@@ -15,7 +17,7 @@ from privdom.sandbox.state import Customer, Follow, Message, Recipient, SendTask
 from privdom.sandbox.world import World
 
 
-__all__ = ["confirm", "confirm_delay", "create", "customers_of", "groups_of"]
+__all__ = ["Confirmation", "confirm", "confirm_delay", "create", "customers_of", "groups_of"]
 
 Targets = dict[str, list[str]]
 
@@ -120,12 +122,24 @@ def confirm_delay(world: World, userid: str, content: str) -> timedelta | None:
     return delay
 
 
+@attrs.frozen
+class Confirmation:
+    """Staff who get round to a task."""
+
+    message: Message
+    userid: str
+
+    def run(self, world: World) -> None:
+        """Have them confirm it."""
+        confirm(world, self.message, self.userid)
+
+
 def _book(world: World, message: Message, userid: str, content: str) -> None:
     delay = confirm_delay(world, userid, content)
     if delay is None:
         return
     key = f"2:confirm:{userid}:{message.msgid}"
-    world.agenda.book(world.now + delay, key, lambda: confirm(world, message, userid))
+    world.agenda.book(world.now + delay, key, Confirmation(message, userid))
 
 
 def _period(world: World) -> tuple[str, int]:

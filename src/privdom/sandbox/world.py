@@ -11,6 +11,7 @@ import attrs
 from privdom.sandbox.callbacks import Callbacks
 from privdom.sandbox.chance import digest, identifier
 from privdom.sandbox.clock import Agenda, VirtualClock
+from privdom.sandbox.door import Tokens
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
 from privdom.sandbox.multipart import FormFile
@@ -48,7 +49,10 @@ class World:
     state: State
     record: Record
     callbacks: Callbacks
+    tokens: Tokens
     names: dict[str, int] = attrs.Factory(dict[str, int])
+    refusals: int = 0
+    """How many calls were refused; it stands in the hints of error messages."""
 
     @property
     def now(self) -> datetime:

@@ -6,6 +6,8 @@ import json
 
 from datetime import timedelta
 
+import attrs
+
 from privdom._facts import limits
 from privdom.sandbox.chance import digest
 from privdom.sandbox.errors import WeComError
@@ -18,6 +20,7 @@ from privdom.sandbox.world import Call, World
 
 
 __all__ = [
+    "TempChatEnd",
     "add",
     "close_temp_chat",
     "delete",
@@ -234,7 +237,18 @@ def open_temp_chat(world: World, way: ContactWay, userid: str, external_userid: 
     chat = TempChat(userid, external_userid, world.timestamp + way.chat_expires_in, way.conclusions)
     world.state.temp_chats[userid, external_userid] = chat
     when = world.now + timedelta(seconds=way.chat_expires_in)
-    world.agenda.book(when, f"1:temp chat:{userid}:{external_userid}", lambda: end_temp_chat(world, chat))
+    world.agenda.book(when, f"1:temp chat:{userid}:{external_userid}", TempChatEnd(chat))
+
+
+@attrs.frozen
+class TempChatEnd:
+    """A temporary chat whose time is over."""
+
+    chat: TempChat
+
+    def run(self, world: World) -> None:
+        """End it, unless it has ended."""
+        end_temp_chat(world, self.chat)
 
 
 def end_temp_chat(world: World, chat: TempChat) -> None:

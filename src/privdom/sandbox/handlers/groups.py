@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+import attrs
+
 from privdom._facts import limits
 from privdom.sandbox.chance import digest
 from privdom.sandbox.clock import CHINA
@@ -15,7 +17,7 @@ from privdom.sandbox.state import Group, GroupMember, Happening
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["get", "listing", "of_opengid", "seal_group", "transfer", "transfer_resigned"]
+__all__ = ["GroupTransferEnd", "get", "listing", "of_opengid", "seal_group", "transfer", "transfer_resigned"]
 
 _STATUSES = 3
 _STAFF = 1
@@ -199,9 +201,20 @@ def _give(world: World, group: Group, new_owner: str) -> None:
     group.heir = new_owner
     if world.rules.group_transfer_time:
         when = world.now + world.rules.group_transfer_time
-        world.agenda.book(when, f"1:group transfer:{group.chat_id}", lambda: _inherit(world, group))
+        world.agenda.book(when, f"1:group transfer:{group.chat_id}", GroupTransferEnd(group))
     else:
         _inherit(world, group)
+
+
+@attrs.frozen
+class GroupTransferEnd:
+    """A group whose new owner takes over."""
+
+    group: Group
+
+    def run(self, world: World) -> None:
+        """Give it to them."""
+        _inherit(world, self.group)
 
 
 def _inherit(world: World, group: Group) -> None:

@@ -8,6 +8,8 @@ from bisect import bisect_right
 from pathlib import PurePosixPath
 from typing import Final, Literal
 
+import attrs
+
 from privdom._facts import limits
 from privdom.sandbox.chance import digest
 from privdom.sandbox.errors import WeComError
@@ -19,6 +21,7 @@ from privdom.sandbox.world import Call, World
 
 
 __all__ = [
+    "Fetching",
     "check_attached",
     "check_noted",
     "check_sent",
@@ -243,10 +246,21 @@ def upload_by_url(world: World, call: Call) -> dict[str, object]:
     job = UploadJob(world.new_id("job", "upload", url, md5), kind, filename, url, md5.lower(), world.timestamp)
     world.state.upload_jobs[job.jobid] = job
     if world.rules.url_upload_time:
-        world.agenda.book(world.now + world.rules.url_upload_time, f"1:upload:{job.jobid}", lambda: _fetch(world, job))
+        world.agenda.book(world.now + world.rules.url_upload_time, f"1:upload:{job.jobid}", Fetching(job))
     else:
         _fetch(world, job)
     return {"jobid": job.jobid}
+
+
+@attrs.frozen
+class Fetching:
+    """A file whose turn it is to be fetched from its URL."""
+
+    job: UploadJob
+
+    def run(self, world: World) -> None:
+        """Fetch it."""
+        _fetch(world, self.job)
 
 
 def _fetch(world: World, job: UploadJob) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import attrs
+
 from privdom._facts import limits
 from privdom.sandbox import publishing
 from privdom.sandbox.chance import digest
@@ -18,7 +20,7 @@ from privdom.sandbox.state import Moment, Publication, Reaction
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["add", "cancel", "comments", "customers", "listing", "result", "sent_to", "tasks"]
+__all__ = ["MomentMaking", "add", "cancel", "comments", "customers", "listing", "result", "sent_to", "tasks"]
 
 _DAY = 86_400
 _KINDS = ("image", "video", "link")
@@ -95,10 +97,21 @@ def add(world: World, call: Call) -> dict[str, object]:
     state.moments[jobid] = moment
     state.moments_by_month[month] = state.moments_by_month.get(month, 0) + 1
     if world.rules.moment_job_time:
-        world.agenda.book(world.now + world.rules.moment_job_time, f"1:moment:{jobid}", lambda: _make(world, moment))
+        world.agenda.book(world.now + world.rules.moment_job_time, f"1:moment:{jobid}", MomentMaking(moment))
     else:
         _make(world, moment)
     return {"jobid": jobid}
+
+
+@attrs.frozen
+class MomentMaking:
+    """A job that makes a moment, at its end."""
+
+    moment: Moment
+
+    def run(self, world: World) -> None:
+        """Make it."""
+        _make(world, self.moment)
 
 
 def _make(world: World, moment: Moment) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import attrs
+
 from privdom._facts import limits
 from privdom.sandbox import links
 from privdom.sandbox.chance import fraction
@@ -15,7 +17,7 @@ from privdom.sandbox.state import Follow, Staff, Transfer
 from privdom.sandbox.world import Call, World
 
 
-__all__ = ["result", "result_resigned", "start", "start_resigned", "unassigned"]
+__all__ = ["TransferEnd", "result", "result_resigned", "start", "start_resigned", "unassigned"]
 
 _DONE, _WAITING, _REFUSED, _FULL = 1, 2, 3, 4
 _BY_ADMIN = 202
@@ -123,7 +125,19 @@ def _begin(world: World, transfer: Transfer) -> None:
     share = fraction(world.seed, "refuse when", *chance) if refused else 1.0
     when = world.now + timedelta(seconds=int(limits.TRANSFER_WAIT_SECONDS * share))
     key = f"1:transfer:{transfer.external_userid}"
-    world.agenda.book(when, key, lambda: _settle(world, transfer, refused=refused))
+    world.agenda.book(when, key, TransferEnd(transfer, refused))
+
+
+@attrs.frozen
+class TransferEnd:
+    """The end of a transfer, with what the customer has made up their mind to."""
+
+    transfer: Transfer
+    refused: bool
+
+    def run(self, world: World) -> None:
+        """Settle it."""
+        _settle(world, self.transfer, refused=self.refused)
 
 
 def _relation(world: World, transfer: Transfer) -> Follow | None:
