@@ -124,6 +124,38 @@ def test_own_moments(api: Api) -> None:
     assert 40088 == api.get("get_moment_task_result", jobid="")["errcode"]
 
 
+def test_right_to_publish(api: Api) -> None:
+    """Staff in the range of a moment strategy that withdraws `send_moment` publish nothing, until they may again."""
+    shop = api.box.add_department("门店")
+    api.box.add_staff("dora", department=shop)
+    free, bound = {"type": 1, "userid": "anna"}, {"type": 2, "partyid": shop}
+    body = {"strategy_name": "s", "admin_list": ["anna"]}
+    api.post("moment_strategy/create", **body, range=[free, bound])
+    strict = api.post("moment_strategy/create", **body, range=[bound], privilege={"send_moment": False})
+    strategy_id = strict["strategy_id"]
+    moment_id = make(api)
+    api.box.advance(timedelta(hours=2))
+    before = statuses(api, moment_id)
+    with pytest.raises(ValueError, match="dora may not publish moments"):
+        api.box.staff_posts("dora", "hi")
+    rights = {"send_moment": True, "view_moment_list": False}
+    sign_in(api.box, api.client).post("moment_strategy/edit", strategy_id=strategy_id, privilege=rights)
+    api.box.staff_publishes(moment_id, "dora")
+
+    assert {"anna": 1, "ben": 1, "chen": 1, "dora": 0} == before
+    assert 1 == statuses(api, moment_id)["dora"]
+    assert api.box.staff_posts("dora", "hi")
+
+
+def test_right_to_publish_of_a_strategy_that_is_gone(api: Api) -> None:
+    """It binds nobody any more."""
+    body = {"strategy_name": "s", "admin_list": ["anna"], "range": [{"type": 1, "userid": "anna"}]}
+    made = api.post("moment_strategy/create", **body, privilege={"send_moment": False})
+    api.post("moment_strategy/del", strategy_id=made["strategy_id"])
+
+    assert api.box.staff_posts("anna", "hi")
+
+
 def test_caps_can_be_lifted(corp: Callable[..., Api]) -> None:
     """Where there is no limit, everybody sees everything."""
     api = corp(staff_moments_seen_per_day=None)

@@ -44,7 +44,7 @@ def _attachments(world: World, body: Fields) -> list[dict[str, object]]:
         cover = "image" if kind == "link" else kind
         check_attached(world, inner.text("media_id", absent=41006), cover, "moment")
         if kind == "link":
-            inner.text("title", octets=limits.LINK_TITLE_BYTES)
+            inner.text("title", chars=limits.MOMENT_LINK_TITLE_CHARS, octets=limits.LINK_TITLE_BYTES)
             inner.text("url", absent=41010)
         kept.append({"msgtype": kind, kind: inner.raw()})
     return kept
