@@ -112,6 +112,7 @@ def test_own_moments(api: Api) -> None:
     seen = [ids(api.post("get_moment_send_result", moment_id=i, userid="anna")) for i in own]
 
     assert own == [row["moment_id"] for row in listed]
+    assert listed == api.post("get_moment_list", **window, creator="ANNA")["moment_list"]
     assert {("anna", 1)} == {(row["creator"], row["create_type"]) for row in listed}
     assert own == [row["moment_id"] for row in api.post("get_moment_list", **window, filter_type=1)["moment_list"]]
     assert [] == api.post("get_moment_list", **window, filter_type=0)["moment_list"]
@@ -197,6 +198,7 @@ def test_nobody_answers_what_they_cannot_see(api: Api) -> None:
         lambda: api.box.staff_likes("ben", own),
         lambda: api.box.customer_likes(stranger, own, "anna"),
         lambda: api.box.customer_comments(stranger, "momNo", "anna"),
+        lambda: api.box.staff_posts("anna", ""),
     ):
         with pytest.raises(ValueError):
             wrong()

@@ -42,6 +42,9 @@ def _book(world: World, moment: Moment, userid: str, delay: timedelta) -> None:
 def post(world: World, userid: str, text: str) -> Moment:
     """Have staff publish a moment of their own, for all their customers."""
     state = world.state
+    if not text:
+        msg = "there is nothing to publish: give a text"
+        raise ValueError(msg)
     if not _may_publish(world, userid):
         msg = f"{userid} may not publish moments: a strategy withdraws send_moment"
         raise ValueError(msg)

@@ -161,7 +161,7 @@ def listing(world: World, call: Call) -> dict[str, object]:
     if not 0 <= end - start <= limits.MOMENT_LIST_DAYS * _DAY:
         raise WeComError(40058)
     kind = body.integer("filter_type", _BOTH, low=0, high=_BOTH)
-    creator = body.text("creator")
+    creator = body.text("creator").lower()  # userids are case-insensitive
     cursors = Cursors(world.seed, call.path, start, end, kind, creator)
     lag = world.rules.moment_list_lag // timedelta(seconds=1)
     shown = (
@@ -170,7 +170,7 @@ def listing(world: World, call: Call) -> dict[str, object]:
         if start < moment.created < end
         and moment.created + lag <= world.timestamp
         and kind in (_BOTH, _BY_STAFF if moment.creator else _CORP)
-        and (not creator or moment.creator == creator)
+        and (not creator or moment.creator.lower() == creator)
     )
     at_most = lenient_limit(body, limits.MOMENT_PAGE, limits.MOMENT_PAGE)
     found, following = page(shown, at_most, cursors, body.text("cursor"))
