@@ -208,6 +208,9 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a picture by url": (lambda: NewMoment("", [Image(pic_url="u")]), "by media_id"),
     "a file in a moment": (lambda: NewMoment("", [OtherAttachment("file", {})]), "cannot publish"),
     "no cover": (lambda: MomentLink("t", "u"), "media_id is empty"),
+    "no address of a moment": (lambda: MomentLink("t", "", "m"), "url is empty"),
+    "long title in a moment": (lambda: MomentLink("t" * 65, "u", "m"), "title has 65 characters"),
+    "wide title in a moment": (lambda: MomentLink("标" * 43, "u", "m"), "title has 129 bytes"),
     "no senders": (MomentSenders, "nobody is to publish"),
     "no tags to see it": (lambda: MomentCustomers([]), "tag_list is empty"),
     "an empty range": (VisibleRange, "visible range is empty"),
@@ -237,6 +240,10 @@ ACCEPTED: dict[str, tuple[Callable[[], object], dict[str, Any]]] = {
     "texts at their limits": (
         lambda: Link("长" * 42 + "ab", "u", desc="d" * 512),
         {"title": "长" * 42 + "ab", "url": "u", "desc": "d" * 512},
+    ),
+    "a moment's link at its limits": (
+        lambda: MomentLink("长" * 42, "u" * 2049, "m"),
+        {"title": "长" * 42, "url": "u" * 2049, "media_id": "m"},
     ),
     "a single code": (
         lambda: NewContactWay(type=SINGLE, user=["a"], state="长" * 30),

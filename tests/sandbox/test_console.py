@@ -71,6 +71,18 @@ def test_from_scan_to_tag(console: Console) -> None:
     assert "<h1>小雨</h1>" in page
 
 
+def test_moments_and_blocked_words(console: Console) -> None:
+    """A moment that staff published, and words that a rule kept from customers, stand in the story of whom they concern."""
+    friend, stranger = (console.box.add_customer(staff=[userid]) for userid in ("anna", "ben"))
+    console.box.staff_posts("anna", "秋茶上市")
+    console.box.admin_adds_intercept_rule("飞单", ["加我微信"], users=["anna"])
+    console.box.staff_sends("anna", "加我微信", [friend])
+    pages = [console.page(path) for path in ("/staff/anna", f"/customers/{friend}", f"/customers/{stranger}", "/log")]
+
+    assert [True, True, False, True] == ["秋茶上市" in page for page in pages]
+    assert [True, False, False, True] == ["blocked: 加我微信" in page for page in pages]
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/staff", "/customers", "/groups", "/codes", "/tags", "/messages", "/log", "/faults"]
 )

@@ -73,6 +73,15 @@ def test_life(api: Api) -> None:
     assert [] == api.get("get_intercept_rule_list")["rule_list"]
 
 
+def test_staff_who_resigned(api: Api) -> None:
+    """A rule shows only staff whom the app can see."""
+    rule_id = _add(api, applicable_range={"user_list": ["anna", "ben"]})
+    api.box.staff_resigns("ben")
+
+    shown = api.post("get_intercept_rule", rule_id=rule_id)["rule"]["applicable_range"]
+    assert {"user_list": ["anna"], "department_list": []} == shown
+
+
 def test_a_change_of_some(api: Api) -> None:
     """What is left out stays, an empty list of words is ignored, an empty semantics_list clears it."""
     rule_id = _add(api, semantics_list=[1])

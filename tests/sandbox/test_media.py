@@ -480,6 +480,26 @@ def test_media_of_moments(corp: Callable[..., Api]) -> None:
     assert 40007 == posted(image(own))
 
 
+def test_media_of_products(corp: Callable[..., Api]) -> None:
+    """What was uploaded for albums; 41072 for what was uploaded for anything else, 40007 for what never was."""
+    api = corp(check_media=True, token_life=LONG)
+    own, others = attach(api, scene=2), [attach(api), up(api)]
+
+    def body(media_id: str) -> dict[str, Any]:
+        return {"description": "春茶", "price": 1, "attachments": [{"type": "image", "image": {"media_id": media_id}}]}
+
+    def added(media_id: str) -> int:
+        return int(api.post("add_product_album", **body(media_id))["errcode"])
+
+    product_id = api.post("add_product_album", **body(own))["product_id"]
+    assert [41072, 41072, 40007] == [added(media_id) for media_id in (*others, "nothing")]
+    assert 41072 == api.post("update_product_album", product_id=product_id, **body(others[0]))["errcode"]
+    api.box.advance(timedelta(days=3))
+    assert 40007 == added(own)
+    assert 0 == api.post("update_product_album", product_id=product_id, price=2)["errcode"]
+    assert api.box.admin_adds_product("春茶", 1)
+
+
 def test_media_of_remarks_and_closing_words(corp: Callable[..., Api]) -> None:
     """40145 for a picture that is too old, 40007 for what is none."""
     api = corp(check_media=True, token_life=LONG)

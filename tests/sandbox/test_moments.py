@@ -118,6 +118,7 @@ def test_lag(corp: Callable[..., Api]) -> None:
         (41065, {"attachments": [{"msgtype": "image"}]}),
         (41006, {"attachments": [{"msgtype": "image", "image": {}}]}),
         (41010, {"attachments": [{"msgtype": "link", "link": {"media_id": "m"}}]}),
+        (40058, {"attachments": [{"msgtype": "link", "link": {"title": "t" * 65, "url": "u", "media_id": "m"}}]}),
         (41064, {"attachments": [{"msgtype": "image", "image": {"media_id": "m"}}] * 10}),
         (41064, {"attachments": [{"msgtype": "video", "video": {"media_id": "m"}}] * 2}),
         (

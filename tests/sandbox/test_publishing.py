@@ -112,6 +112,7 @@ def test_own_moments(api: Api) -> None:
     seen = [ids(api.post("get_moment_send_result", moment_id=i, userid="anna")) for i in own]
 
     assert own == [row["moment_id"] for row in listed]
+    assert listed == api.post("get_moment_list", **window, creator="ANNA")["moment_list"]
     assert {("anna", 1)} == {(row["creator"], row["create_type"]) for row in listed}
     assert own == [row["moment_id"] for row in api.post("get_moment_list", **window, filter_type=1)["moment_list"]]
     assert [] == api.post("get_moment_list", **window, filter_type=0)["moment_list"]
@@ -122,6 +123,38 @@ def test_own_moments(api: Api) -> None:
     ]
     assert 41061 == api.post("get_moment_comments", moment_id=own[0], userid="ben")["errcode"]
     assert 40088 == api.get("get_moment_task_result", jobid="")["errcode"]
+
+
+def test_right_to_publish(api: Api) -> None:
+    """Staff in the range of a moment strategy that withdraws `send_moment` publish nothing, until they may again."""
+    shop = api.box.add_department("门店")
+    api.box.add_staff("dora", department=shop)
+    free, bound = {"type": 1, "userid": "anna"}, {"type": 2, "partyid": shop}
+    body = {"strategy_name": "s", "admin_list": ["anna"]}
+    api.post("moment_strategy/create", **body, range=[free, bound])
+    strict = api.post("moment_strategy/create", **body, range=[bound], privilege={"send_moment": False})
+    strategy_id = strict["strategy_id"]
+    moment_id = make(api)
+    api.box.advance(timedelta(hours=2))
+    before = statuses(api, moment_id)
+    with pytest.raises(ValueError, match="dora may not publish moments"):
+        api.box.staff_posts("dora", "hi")
+    rights = {"send_moment": True, "view_moment_list": False}
+    sign_in(api.box, api.client).post("moment_strategy/edit", strategy_id=strategy_id, privilege=rights)
+    api.box.staff_publishes(moment_id, "dora")
+
+    assert {"anna": 1, "ben": 1, "chen": 1, "dora": 0} == before
+    assert 1 == statuses(api, moment_id)["dora"]
+    assert api.box.staff_posts("dora", "hi")
+
+
+def test_right_to_publish_of_a_strategy_that_is_gone(api: Api) -> None:
+    """It binds nobody any more."""
+    body = {"strategy_name": "s", "admin_list": ["anna"], "range": [{"type": 1, "userid": "anna"}]}
+    made = api.post("moment_strategy/create", **body, privilege={"send_moment": False})
+    api.post("moment_strategy/del", strategy_id=made["strategy_id"])
+
+    assert api.box.staff_posts("anna", "hi")
 
 
 def test_caps_can_be_lifted(corp: Callable[..., Api]) -> None:
@@ -165,6 +198,7 @@ def test_nobody_answers_what_they_cannot_see(api: Api) -> None:
         lambda: api.box.staff_likes("ben", own),
         lambda: api.box.customer_likes(stranger, own, "anna"),
         lambda: api.box.customer_comments(stranger, "momNo", "anna"),
+        lambda: api.box.staff_posts("anna", ""),
     ):
         with pytest.raises(ValueError):
             wrong()

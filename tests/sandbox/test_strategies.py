@@ -198,6 +198,26 @@ def test_a_range_lies_within_that_of_its_parent(api: Api, tree: str) -> None:
     assert [[BEN], [BEN]] == [nodes_of(api, tree, strategy_id) for strategy_id in (child, grandchild)]
 
 
+def test_staff_who_resigned(api: Api, tree: str) -> None:
+    """They stay in the ranges that name them until they are taken out, and stand in the way of no other change."""
+    top = create(api, tree, party(1))
+    child = create(api, tree, ANNA, BEN, CHEN, parent_id=top)
+    for userid in ("ben", "chen"):
+        api.box.staff_resigns(userid)
+    codes = [
+        api.post(f"{tree}/edit", strategy_id=top, strategy_name="全国")["errcode"],
+        api.post(f"{tree}/edit", strategy_id=child, strategy_name="华南")["errcode"],
+    ]
+    named = nodes_of(api, tree, child)
+    codes += [
+        api.post(f"{tree}/edit", strategy_id=child, range_del=[CHEN])["errcode"],
+        api.post(f"{tree}/edit", strategy_id=child, range_add=[CHEN])["errcode"],
+    ]
+
+    assert [0, 0, 0, 60111] == codes
+    assert ([ANNA, BEN, CHEN], [ANNA, BEN]) == (named, nodes_of(api, tree, child))
+
+
 def test_rights_come_from_the_top(api: Api, tree: str) -> None:
     """Under a parent, rights that are given are ignored, in an edit too."""
     right = "share_customer" if tree == "customer_strategy" else "send_moment"

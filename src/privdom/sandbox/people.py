@@ -282,7 +282,7 @@ class People:
             acts.confirm(self._world, msgid, acts.known(self._world, userid))
 
     def staff_publishes(self, moment_id: str, userid: str) -> None:
-        """Have staff publish a moment of the corp now."""
+        """Have staff publish a moment of the corp now, unless it was stopped or a strategy withdraws their right to."""
         with self._lock:
             acts.publish(self._world, moment_id, acts.known(self._world, userid))
 

@@ -11,6 +11,7 @@ import attrs
 from privdom.sandbox import sending
 from privdom.sandbox.chance import digest
 from privdom.sandbox.clock import CHINA
+from privdom.sandbox.handlers.ranges import staff_in
 from privdom.sandbox.record import PublicationEntry
 from privdom.sandbox.state import Follow, Moment, Publication
 from privdom.sandbox.world import World
@@ -55,6 +56,12 @@ def _book(world: World, moment: Moment, userid: str, delay: timedelta) -> None:
 def post(world: World, userid: str, text: str) -> Moment:
     """Have staff publish a moment of their own, for all their customers."""
     state = world.state
+    if not text:
+        msg = "there is nothing to publish: give a text"
+        raise ValueError(msg)
+    if not _may_publish(world, userid):
+        msg = f"{userid} may not publish moments: a strategy withdraws send_moment"
+        raise ValueError(msg)
     moment = Moment(
         state.number(),
         "",
@@ -79,7 +86,7 @@ def post(world: World, userid: str, text: str) -> Moment:
 def publish(world: World, moment: Moment, userid: str) -> None:
     """Have staff publish a moment: it is for those who are their customers now, and never for others."""
     task = moment.publications[userid]
-    if moment.cancelled or task.published or userid not in world.state.staff:
+    if moment.cancelled or task.published or userid not in world.state.staff or not _may_publish(world, userid):
         return
     task.published = world.timestamp
     wanted = set(moment.tags)
@@ -89,6 +96,13 @@ def publish(world: World, moment: Moment, userid: str) -> None:
     world.record.publications.append(
         PublicationEntry(moment.moment_id, moment.text, userid, tuple(task.customers), tuple(task.seen_by), world.now)
     )
+
+
+def _may_publish(world: World, userid: str) -> bool:
+    """Tell whether strategies let staff publish: of several, which nobody ranks, one that forbids it is enough."""
+    # Those under a parent cover a part of its range, with its rights.
+    tops = [s for s in world.state.moment_strategies.values() if not s.deleted and not s.parent_id]
+    return all(top.rights["send_moment"] or userid not in staff_in(world, top.nodes) for top in tops)
 
 
 def _sees(world: World, moment: Moment, follow: Follow) -> bool:

@@ -367,7 +367,7 @@ class RemoteSandbox:
         self._line.ask("staff_confirms", msgid=msgid, userid=userid)
 
     def staff_publishes(self, moment_id: str, userid: str) -> None:
-        """Have staff publish a moment of the corp now."""
+        """Have staff publish a moment of the corp now, unless it was stopped or a strategy withdraws their right to."""
         self._line.ask("staff_publishes", moment_id=moment_id, userid=userid)
 
     def staff_posts(self, userid: str, text: str) -> str:

@@ -130,8 +130,8 @@ class Rules:
     # Media (90253, 90254, 96219).
     check_media: bool = False
     """
-    Whether messages, moments, remarks and closing words refuse a media id that is not one, was not uploaded for them, or
-    has expired. WeCom does; it is off so that tests may invent media ids.
+    Whether messages, moments, products, remarks and closing words refuse a media id that is not one, was not uploaded for
+    them, or has expired. WeCom does; it is off so that tests may invent media ids.
     """
     media_in_blocks: bool = False
     """Whether a part of a file must be a multiple of 16 bytes; 90254 says so of "some" files."""

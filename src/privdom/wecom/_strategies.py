@@ -31,7 +31,7 @@ __all__ = [
     "check_strategy_id",
 ]
 
-_MOST_STRATEGIES = 2**32 - 1
+_GREATEST_ID = 2**32 - 1
 
 
 class RangeType(OpenInt):
@@ -65,7 +65,7 @@ class RangeNode(Model):
         if self.userid or self.partyid is None:
             msg = "a node for a department needs a partyid and no userid: make one with RangeNode.department"
             raise UsageError(msg)
-        _values.check_range(self.partyid, "partyid", 1, _MOST_STRATEGIES)
+        _values.check_range(self.partyid, "partyid", 1, _GREATEST_ID)
 
     @classmethod
     def staff(cls, userid: str) -> RangeNode:
@@ -114,7 +114,7 @@ class CreatedStrategy(Model):
 
 def check_strategy_id(value: int, name: str = "strategy_id") -> None:
     """Check the id of a strategy, a number from 1."""
-    _values.check_range(value, name, 1, _MOST_STRATEGIES)
+    _values.check_range(value, name, 1, _GREATEST_ID)
 
 
 def as_nodes(values: Iterable[RangeNode]) -> tuple[RangeNode, ...]:
@@ -147,7 +147,7 @@ def check_new(
     at_most: int,
 ) -> None:
     """Check a strategy to make, with at most so many nodes."""
-    _values.check_range(parent_id, "parent_id", 0, _MOST_STRATEGIES)
+    _values.check_range(parent_id, "parent_id", 0, _GREATEST_ID)
     if parent_id and privilege is not None:
         msg = "a strategy has the rights of its parent, and WeCom ignores others: leave privilege out"
         raise UsageError(msg)

@@ -17,8 +17,10 @@ from privdom.sandbox.record import (
     Entry,
     EventEntry,
     GroupTransferEntry,
+    InterceptEntry,
     MessageEntry,
     MomentEntry,
+    PublicationEntry,
     Record,
     ReminderEntry,
     TagEntry,
@@ -125,11 +127,27 @@ def _moment(entry: MomentEntry, state: State) -> Line:
     return Line(entry.at, "moment", entry.text or "(no text)", detail, frozenset(entry.senders))
 
 
+def _publication(entry: PublicationEntry, state: State) -> Line:
+    del state
+    detail = f"by {entry.staff}, seen by {len(entry.seen_by)} of {len(entry.customers)} customers"
+    return Line(entry.at, "publication", entry.text or "(no text)", detail, frozenset({entry.staff, *entry.seen_by}))
+
+
+def _interception(entry: InterceptEntry, state: State) -> Line:
+    rule = state.intercept_rules[entry.rule_id].name
+    what = f"{'blocked' if entry.blocked else 'warned'}: {entry.text}"
+    return Line(
+        entry.at, "interception", what, f"{entry.staff}, by rule {rule}", frozenset({entry.staff}), failed=entry.blocked
+    )
+
+
 # Where two things happen at one moment, what follows from the other stands above it.
 _LINES: Final[dict[str, tuple[str, Callable[[Any, State], Line]]]] = {
     "reminder": ("reminders", _reminder),
     "delivery": ("deliveries", _delivery),
     "message": ("messages", _message),
+    "interception": ("interceptions", _interception),
+    "publication": ("publications", _publication),
     "moment": ("moments", _moment),
     "group transfer": ("group_transfers", _group_transfer),
     "transfer": ("transfers", _transfer),

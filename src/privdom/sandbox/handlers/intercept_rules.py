@@ -123,15 +123,16 @@ def _mine(world: World, body: Fields) -> InterceptRule:
 
 
 def get(world: World, call: Call) -> dict[str, object]:
-    """Answer get_intercept_rule, semantics_list at the place of the table and of the older sample."""
+    """Answer get_intercept_rule: staff at work, and semantics_list at the place of the table and of the older sample."""
     rule = _find(world, call.body)
+    users = [userid for userid in rule.users if userid in world.state.staff]
     shown: dict[str, object] = {
         "rule_id": rule.id,
         "rule_name": rule.name,
         "word_list": list(rule.words),
         "extra_rule": {"semantics_list": list(rule.semantics)},
         "intercept_type": rule.type,
-        "applicable_range": {"user_list": list(rule.users), "department_list": list(rule.departments)},
+        "applicable_range": {"user_list": users, "department_list": list(rule.departments)},
         "create_time": rule.created,
     }
     return {"rule": shown}

@@ -308,11 +308,11 @@ def check_sent(world: World, media_id: str, kind: str) -> None:
 
 
 def check_attached(world: World, media_id: str, kind: str, place: Literal["moment", "album"]) -> None:
-    """Refuse what cannot hang there: 40007, or 41072 for what was uploaded for the other place."""
+    """Refuse what cannot hang there: 40007, or 41072 for what was uploaded for the other place; in albums, for anything."""
     if not world.rules.check_media:
         return
     medium = world.state.media.get(media_id)
-    if medium is not None and medium.source in ("moment", "album") and medium.source != place:
+    if medium is not None and medium.source != place and (place == "album" or medium.source == "album"):
         raise WeComError(41072)
     if medium is None or _gone(world, medium) or medium.kind != kind or medium.source != place:
         raise WeComError(40007)

@@ -46,7 +46,7 @@ def _attachments(world: World, body: Fields) -> list[dict[str, object]]:
         cover = "image" if kind == "link" else kind
         check_attached(world, inner.text("media_id", absent=41006), cover, "moment")
         if kind == "link":
-            inner.text("title", octets=limits.LINK_TITLE_BYTES)
+            inner.text("title", chars=limits.MOMENT_LINK_TITLE_CHARS, octets=limits.LINK_TITLE_BYTES)
             inner.text("url", absent=41010)
         kept.append({"msgtype": kind, kind: inner.raw()})
     return kept
@@ -174,7 +174,7 @@ def listing(world: World, call: Call) -> dict[str, object]:
     if not 0 <= end - start <= limits.MOMENT_LIST_DAYS * _DAY:
         raise WeComError(40058)
     kind = body.integer("filter_type", _BOTH, low=0, high=_BOTH)
-    creator = body.text("creator")
+    creator = body.text("creator").lower()  # userids are case-insensitive
     cursors = Cursors(world.seed, call.path, start, end, kind, creator)
     lag = world.rules.moment_list_lag // timedelta(seconds=1)
     shown = (
@@ -183,7 +183,7 @@ def listing(world: World, call: Call) -> dict[str, object]:
         if start < moment.created < end
         and moment.created + lag <= world.timestamp
         and kind in (_BOTH, _BY_STAFF if moment.creator else _CORP)
-        and (not creator or moment.creator == creator)
+        and (not creator or moment.creator.lower() == creator)
     )
     at_most = lenient_limit(body, limits.MOMENT_PAGE, limits.MOMENT_PAGE)
     found, following = page(shown, at_most, cursors, body.text("cursor"))

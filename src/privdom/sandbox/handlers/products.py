@@ -6,7 +6,8 @@ from privdom._facts import limits
 from privdom.sandbox.chance import digest
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
-from privdom.sandbox.paging import Cursors, page
+from privdom.sandbox.handlers.media import check_attached
+from privdom.sandbox.paging import Cursors, lenient_limit, page
 from privdom.sandbox.state import Product
 from privdom.sandbox.world import Call, World
 
@@ -36,7 +37,7 @@ def _sn(body: Fields) -> str:
     return text
 
 
-def _pictures(body: Fields) -> list[str]:
+def _pictures(world: World, body: Fields, *, by_app: bool) -> list[str]:
     items = body.children("attachments")
     if not items:
         raise WeComError(41088)
@@ -47,14 +48,18 @@ def _pictures(body: Fields) -> list[str]:
         image = item.child("image") if item.text("type") == "image" else None
         if image is None:
             raise WeComError(41065)
-        found.append(image.text("media_id", absent=41006))
+        media_id = image.text("media_id", absent=41006)
+        if by_app:
+            check_attached(world, media_id, "image", "album")
+        found.append(media_id)
     return found
 
 
 def create(world: World, body: Fields, *, by_app: bool) -> Product:
     """Make a product of what stands in *body*."""
     state = world.state
-    description, price, sn, pictures = _description(body), _price(body), _sn(body), _pictures(body)
+    description, price, sn = _description(body), _price(body), _sn(body)
+    pictures = _pictures(world, body, by_app=by_app)
     most = world.rules.products_per_corp
     if most is not None and sum(not product.deleted for product in state.products.values()) >= most:
         raise WeComError(41202)
@@ -103,10 +108,9 @@ def get(world: World, call: Call) -> dict[str, object]:
 
 def listing(world: World, call: Call) -> dict[str, object]:
     """Answer get_product_album_list; for a limit that is too large the default applies."""
-    limit = call.body.integer("limit", limits.PRODUCT_PAGE_DEFAULT, low=0)
-    at_most = limit if 0 < limit <= limits.PRODUCT_PAGE else limits.PRODUCT_PAGE_DEFAULT
+    limit = lenient_limit(call.body, limits.PRODUCT_PAGE_DEFAULT, limits.PRODUCT_PAGE)
     rows = ((p.number, _shown(p)) for p in world.state.products.values() if not p.deleted)
-    found, following = page(rows, at_most, Cursors(world.seed, call.path), call.body.text("cursor"))
+    found, following = page(rows, limit, Cursors(world.seed, call.path), call.body.text("cursor"))
     return {"next_cursor": following, "product_list": found}
 
 
@@ -117,7 +121,7 @@ def update(world: World, call: Call) -> dict[str, object]:
     description = _description(body) if "description" in body else product.description
     price = _price(body) if "price" in body else product.price
     sn = _sn(body) if "product_sn" in body else product.sn
-    pictures = _pictures(body) if "attachments" in body else product.pictures
+    pictures = _pictures(world, body, by_app=True) if "attachments" in body else product.pictures
     product.description, product.price, product.sn, product.pictures = description, price, sn, pictures
     return {}
 

@@ -90,6 +90,8 @@ def _children(world: World, kind: Kind, strategy: Strategy) -> Iterator[Strategy
 
 def _outside(world: World, nodes: Nodes, parent: Strategy) -> list[Node]:
     staff, departments = staff_in(world, parent.nodes), departments_in(world, parent.nodes)
+    # Whoever resigned is named on, as behind codes, and covered by no strategy.
+    staff |= {node for what, node in nodes if what == STAFF and isinstance(node, str) and node not in world.state.staff}
     return [key for key in nodes if key[1] not in (staff if key[0] == STAFF else departments)]
 
 
@@ -106,12 +108,14 @@ def _admins(world: World, body: Fields) -> list[str]:
     return [world.need_staff(userid).userid for userid in dict.fromkeys(admins)]
 
 
-def _nodes(world: World, items: list[Fields]) -> list[Node]:
+def _nodes(world: World, items: list[Fields], named: Nodes | None = None) -> list[Node]:
+    """Return nodes that exist, or that stand in *named* already."""
     found: list[Node] = []
     for item in items:
         kind = item.integer("type", absent=40063, low=STAFF, high=DEPARTMENT)
         if kind == STAFF:
-            found.append((kind, world.need_staff(item.text("userid")).userid))
+            node = (kind, item.text("userid"))
+            found.append(node if named and node in named else (kind, world.need_staff(node[1]).userid))
             continue
         party = item.integer("partyid", absent=40063)
         if party not in world.state.departments:
@@ -201,7 +205,7 @@ def edit(kind: Kind, world: World, call: Call) -> dict[str, object]:
     nodes = dict(strategy.nodes)
     for node in _nodes(world, added):
         nodes.setdefault(node, world.state.number())
-    for node in _nodes(world, removed):
+    for node in _nodes(world, removed, nodes):
         nodes.pop(node, None)
     _check_range(world, nodes, _parent(world, kind, strategy))
     strategy.name = name or strategy.name

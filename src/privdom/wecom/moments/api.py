@@ -136,6 +136,8 @@ class AsyncMoments:
         """
         Yield every moment of a window of at most 30 days (WeCom documentation 93333).
 
+        The window is open on both sides: let the next one begin a second before this one ends.
+
         Raises:
             UsageError: A window too long, a time without a zone.
             CursorLoop: WeCom sent a cursor twice.
@@ -196,6 +198,7 @@ class AsyncMoments:
         Raises:
             UsageError: *moment_id* is empty.
             StillDispatching: WeCom has not told the staff yet (41079).
+            Refused: There is no such moment (41060), or a staff made it (41067).
             CursorLoop: WeCom sent a cursor twice.
         """
         async with aclosing(self.task_pages(moment_id, cursor=cursor)) as pages:
@@ -219,7 +222,9 @@ class AsyncMoments:
 
         Raises:
             UsageError: An id of another kind, or a limit out of range.
-            Refused: It is not for this staff to publish (41061), or is not published yet (41062).
+            StillDispatching: WeCom has not told the staff yet (41079).
+            Refused: There is no such moment (41060), it is not for this staff to publish (41061), or is not published
+                yet (41062).
         """
         request = MomentCustomersRequest(moment_id, userid, cursor, limit)
         return await self._session.call(endpoints.MOMENT_CUSTOMERS, request, MomentCustomerPage)
@@ -244,7 +249,9 @@ class AsyncMoments:
 
         Raises:
             UsageError: An id of another kind.
-            Refused: It is not for this staff to publish (41061), or is not published yet (41062).
+            StillDispatching: WeCom has not told the staff yet (41079).
+            Refused: There is no such moment (41060), it is not for this staff to publish (41061), or is not published
+                yet (41062).
             CursorLoop: WeCom sent a cursor twice.
         """
         async with aclosing(self.customer_pages(moment_id, userid, cursor=cursor)) as pages:
@@ -266,7 +273,9 @@ class AsyncMoments:
 
         Raises:
             UsageError: An id of another kind, or a limit out of range.
-            Refused: It is not for this staff to publish (41061), or is not published yet (41062).
+            StillDispatching: WeCom has not told the staff yet (41079).
+            Refused: There is no such moment (41060), it is not for this staff to publish (41061), or is not published
+                yet (41062).
         """
         request = MomentSentToRequest(moment_id, userid, cursor, limit)
         return await self._session.call(endpoints.MOMENT_SENT_TO, request, MomentSentToPage)
@@ -291,7 +300,9 @@ class AsyncMoments:
 
         Raises:
             UsageError: An id of another kind.
-            Refused: It is not for this staff to publish (41061), or is not published yet (41062).
+            StillDispatching: WeCom has not told the staff yet (41079).
+            Refused: There is no such moment (41060), it is not for this staff to publish (41061), or is not published
+                yet (41062).
             CursorLoop: WeCom sent a cursor twice.
         """
         async with aclosing(self.sent_to_pages(moment_id, userid, cursor=cursor)) as pages:
@@ -311,7 +322,9 @@ class AsyncMoments:
 
         Raises:
             UsageError: An id of another kind.
-            Refused: It is not for this staff to publish (41061), or is not published yet (41062).
+            StillDispatching: WeCom has not told the staff yet (41079).
+            Refused: There is no such moment (41060), it is not for this staff to publish (41061), or is not published
+                yet (41062).
         """
         request = MomentCommentsRequest(moment_id, userid)
         return await self._session.call(endpoints.MOMENT_COMMENTS, request, MomentComments)

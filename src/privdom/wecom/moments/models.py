@@ -82,8 +82,8 @@ class MomentLink(Model):
     A web page in a moment.
 
     Args:
-        title: at most 128 bytes in UTF-8.
-        url: at most 2,048 bytes.
+        title: at most 64 characters and 128 bytes in UTF-8.
+        url: must be there.
         media_id: of a cover, uploaded for moments. Read back, there is none.
     """
 
@@ -94,8 +94,9 @@ class MomentLink(Model):
     extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
 
     def __attrs_post_init__(self) -> None:
+        _values.check_chars(self.title, "title", limits.MOMENT_LINK_TITLE_CHARS)
         _values.check_bytes(self.title, "title", limits.LINK_TITLE_BYTES)
-        _values.check_bytes(self.url, "url", limits.LINK_URL_BYTES, at_least=1)
+        _values.text_id(self.url, "url")
         _values.text_id(self.media_id, "media_id")
 
 
