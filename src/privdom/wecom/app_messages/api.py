@@ -9,8 +9,8 @@ from privdom._facts import endpoints, limits
 from privdom._port import Blocking, blocking
 from privdom.wecom._values import Done
 from privdom.wecom.app_messages.cards import Card
+from privdom.wecom.app_messages.contents import AppContent, AppSafety
 from privdom.wecom.app_messages.models import (
-    AppContent,
     AppMessageSent,
     CardReplacement,
     CardUpdated,
@@ -48,7 +48,7 @@ class AsyncAppMessages:
         touser: Iterable[str] = (),
         toparty: Iterable[int] = (),
         totag: Iterable[int] = (),
-        safe: bool = False,
+        safe: AppSafety | int = AppSafety.OPEN,
         enable_id_trans: bool = False,
         enable_duplicate_check: bool = False,
         duplicate_check_interval: int | None = None,
@@ -66,13 +66,15 @@ class AsyncAppMessages:
         WeCom advises against minute 0 and 30 of the hour, when everybody sends.
 
         Args:
-            content: a text, or an `AppText`, `Markdown`, `News` or a card such as `TextNotice`.
+            content: a text, or an `AppText`, `Image`, `Voice`, `AppVideo`, `File`, `TextCard`, `News`, `MpNews`,
+                `Markdown`, `MiniProgramNotice` or a card such as `TextNotice`.
             agent_id: of the app whose secret the client has.
-            touser: at most 1,000 userids, or ``[EVERYONE]``.
+            touser: at most 1,000 userids, or ``[EVERYONE]``, but for a `MiniProgramNotice`.
             toparty: at most 100 departments.
             totag: at most 100 tags of staff (not of customers).
-            safe: staff cannot pass it on.
-            enable_id_trans: names stand for ``$userName=USERID$``, ``$departmentName=ID$`` and the like.
+            safe: staff cannot pass it on; of texts, images, videos, files and `MpNews`.
+            enable_id_trans: names stand for ``$userName=USERID$``, ``$departmentName=ID$`` and the like; not in
+                `Markdown` and in what has no words.
             enable_duplicate_check: the same content is not delivered twice within the interval.
             duplicate_check_interval: seconds, at most 4 hours; WeCom's default is 1,800.
 
@@ -81,7 +83,8 @@ class AsyncAppMessages:
 
         Raises:
             UsageError: Nobody to send to, too many, a text too long, a card with a part missing ...
-            BadRequest: All receivers are unknown (81013), a card needs a callback URL (43012) ...
+            BadRequest: No receiver is known and licensed (81013), a media id is none or too old (40007), a card needs a
+                callback URL (43012) ...
             NoPermission: *agent_id* is not this app (301002).
             QuotaExceeded: The corp's 200 messages a day for each account are used up (45009).
         """
