@@ -406,6 +406,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a customer": (lambda: request(touser=["wm" + "A" * 30]), "looks like the id of a customer"),
     "too many staff": (lambda: request(touser=[f"u{i}" for i in range(1_001)]), "takes 1000"),
     "too many departments": (lambda: request(toparty=range(101)), "takes 100"),
+    "a bare department": (lambda: request(toparty="12"), "such as .1, 2."),
     "too many tags": (lambda: request(totag=range(101)), "takes 100"),
     "everybody and one": (lambda: request(touser=[EVERYONE, "a"]), "beside @all"),
     "everybody and a department": (lambda: request(touser=[EVERYONE], toparty=[1]), "beside @all"),

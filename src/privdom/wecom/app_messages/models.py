@@ -67,6 +67,9 @@ def _joined(values: Iterable[str]) -> Joined:
 
 
 def _joined_numbers(values: Iterable[int]) -> Joined:
+    if isinstance(values, str):
+        msg = "one text was given where numbers are due: give a list of departments or tags, such as [1, 2]"
+        raise UsageError(msg)
     return Joined(str(value) for value in values)
 
 

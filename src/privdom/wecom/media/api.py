@@ -196,7 +196,7 @@ class AsyncMedia:
             headers = {"Range": f"bytes={at}-{last}"}
             async with self._session.download(endpoints.MEDIA_GET, request, headers) as answer:
                 told = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-                if told is None or int(told[1]) != at or int(told[2]) < at:
+                if told is None or int(told[1]) != at or not at <= int(told[2]) <= last:
                     msg = f"{endpoints.MEDIA_GET.path} answered with another part of the file than was asked for"
                     raise NotUnderstood(msg)
                 yield answer
