@@ -307,6 +307,18 @@ def test_a_short_check_does_not_make_it_safe(corp: Corp) -> None:
         corp(sending(corp, "hi", touser=["anna"], enable_duplicate_check=True, duplicate_check_interval=599))
 
 
+def test_a_patient_client_outlasts_the_check(corp: Corp) -> None:
+    """The last of its repeats could come after the half hour, so there is none."""
+    corp.box.faults.add(Fault("lost_response", "message/send"))
+
+    async def scenario(wecom: AsyncWeCom) -> None:
+        wecom.session.retry = Retry(attempts=20, first_wait=0.0)
+        await wecom.app_messages.send("hi", agent_id=corp.box.agent_id, touser=["anna"], enable_duplicate_check=True)
+
+    with pytest.raises(MayHaveArrived):
+        corp(scenario)
+
+
 def test_refusals(corp: Corp) -> None:
     """All receivers unknown, another app, a card that nobody would hear of."""
 

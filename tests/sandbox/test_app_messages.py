@@ -220,6 +220,48 @@ def test_markdown(api: Api) -> None:
     assert ("markdown", "**t**") == (last(api).msgtype, last(api).content)
 
 
+NAMED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("textcard", {**TEXT_CARD, "title": "$userName=ben$"}, {**TEXT_CARD, "title": "Ben"}),
+    (
+        "news",
+        {"articles": [{**ARTICLE, "description": "$userAliasOrName=BEN$"}]},
+        {"articles": [{**ARTICLE, "description": "Ben"}]},
+    ),
+    (
+        "mpnews",
+        {"articles": [{**MP_ARTICLE, "author": "$userName=ben$", "digest": "$userName=ben$"}]},
+        {"articles": [{**MP_ARTICLE, "author": "$userName=ben$", "digest": "Ben"}]},
+    ),
+    (
+        "miniprogram_notice",
+        {**TO_PROGRAM, "content_item": [{"key": "k", "value": "$userName=ben$"}]},
+        {**TO_PROGRAM, "content_item": [{"key": "k", "value": "Ben"}]},
+    ),
+    (
+        "template_card",
+        {**NOTICE, "main_title": {"title": "找$userName=ben$"}, "horizontal_content_list": [{"keyname": "k"}]},
+        {**NOTICE, "main_title": {"title": "找Ben"}, "horizontal_content_list": [{"keyname": "k"}]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "content", "seen"), NAMED, ids=[kind for kind, _, _ in NAMED])
+def test_names_in_what_has_fields(api: Api, kind: str, content: dict[str, Any], seen: dict[str, Any]) -> None:
+    """Names stand where WeCom's page says so, and nowhere else."""
+    send(api, msgtype=kind, **{kind: content}, enable_id_trans=1)
+
+    assert seen == json.loads(last(api).content)
+
+
+def test_names_in_a_text(api: Api) -> None:
+    """What names nobody stays as it is, and so does everything unless it is asked for."""
+    east = api.box.add_department("华东")
+    text = f"$departmentName={east}$的$userName=ANNA$, $userName=nobody$, $userAlias=anna$, $departmentName=x$"
+    for wanted, expected in ((1, "华东的Anna, $userName=nobody$, $userAlias=anna$, $departmentName=x$"), (0, text)):
+        send(api, text={"content": text}, enable_id_trans=wanted)
+        assert expected == last(api).content
+
+
 def test_a_notice_of_a_mini_program_needs_no_agentid(api: Api) -> None:
     """Its page tells of none."""
     assert 0 == send(api, msgtype="miniprogram_notice", miniprogram_notice=TO_PROGRAM, agentid=None)["errcode"]

@@ -16,6 +16,7 @@ from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
 from privdom.sandbox.handlers import cards
 from privdom.sandbox.handlers.media import check_sent
+from privdom.sandbox.handlers.names import with_names
 from privdom.sandbox.record import AppMessageEntry
 from privdom.sandbox.state import AppMessage
 from privdom.sandbox.world import AGENT_ID, Call, World
@@ -224,12 +225,14 @@ def _cut(kind: str, part: Fields) -> dict[str, object]:
     return seen
 
 
-def _as_text(kind: str, content: Fields) -> str:
+def _as_text(world: World, body: Fields, kind: str, content: Fields) -> str:
     """Return what staff see: the text itself, or the JSON of anything else."""
     if kind in ("news", "mpnews"):
-        articles = [_cut(kind, article) for article in content.children("articles")]
-        return json.dumps({**content.raw(), "articles": articles}, ensure_ascii=False)
-    seen = _cut(kind, content)
+        seen = {**content.raw(), "articles": [_cut(kind, article) for article in content.children("articles")]}
+    else:
+        seen = _cut(kind, content)
+    if body.integer("enable_id_trans", low=0, high=1):
+        seen = with_names(world, kind, seen)
     return str(seen["content"]) if kind in ("text", "markdown") else json.dumps(seen, ensure_ascii=False)
 
 
@@ -307,10 +310,11 @@ def send(world: World, call: Call) -> dict[str, object]:
     if not receivers.staff:
         raise WeComError(81013)
     answers = _need_callback(world, kind, content)
+    seen = _as_text(world, body, kind, content)
     msgid = digest(world.seed, world.new_id("app message", kind, json.dumps(body.raw())))
     message = AppMessage(msgid, kind, world.timestamp, [], interactive=_interactive(kind, content))
     if first is not None:
-        _note(world, message, "stopped", _as_text(kind, content), [])
+        _note(world, message, "stopped", seen, [])
         return {**receivers.answer(), "msgid": first.msgid if world.rules.duplicates_keep_msgid else msgid}
     task_id = content.text("task_id") if kind == "template_card" else ""
     if task_id in world.state.task_ids:
@@ -323,7 +327,7 @@ def send(world: World, call: Call) -> dict[str, object]:
     if key:
         world.state.app_messages_by_content[key] = msgid
     dropped = [userid for userid in receivers.staff if userid not in message.staff]
-    _note(world, message, "sent", _as_text(kind, content), message.staff, dropped)
+    _note(world, message, "sent", seen, message.staff, dropped)
     code = {"response_code": _new_code(world, message)} if answers else {}
     return {**receivers.answer(), "msgid": msgid, **code}
 
@@ -373,7 +377,7 @@ def _new_face(world: World, body: Fields, message: AppMessage) -> str:
         raise WeComError(40063)
     if card is not None:
         _check_card(world, card, new=False)
-        return json.dumps(card.raw(), ensure_ascii=False)
+        return _as_text(world, body, "template_card", card)
     name = button.text("replace_name", absent=40063) if button else ""
     # Only cards with buttons have one that can be greyed out.
     if not message.interactive:

@@ -21,6 +21,7 @@ from privdom.wecom.app_messages.models import (
 
 
 if TYPE_CHECKING:
+    from privdom.wecom.retry import Retry
     from privdom.wecom.session import Session
 
 
@@ -28,6 +29,11 @@ __all__ = ["AppMessages", "AsyncAppMessages"]
 
 # A client of ordinary patience has made its last repeat by then. With a shorter check, that could be delivered too.
 _REPEATS_SECONDS = 600
+
+
+def _last_repeat(retry: Retry) -> float:
+    """Return the seconds within which the last repeat is made, when each call takes as long as the wait before it."""
+    return max(_REPEATS_SECONDS, retry.attempts * 2 * max(retry.blocked_wait, retry.longest_wait))
 
 
 class AsyncAppMessages:
@@ -59,7 +65,8 @@ class AsyncAppMessages:
         Without the duplicate check a second call is a second message, and no
         list tells what became of the first: the client never repeats it. With
         the check, for ten minutes or longer, WeCom does not deliver the same
-        content again, and the client repeats a call whose answer was lost.
+        content again, and the client repeats a call whose answer was lost;
+        where its `Retry` is more patient than that, for as long as it waits.
         Whether a repeat answers the ``msgid`` of the first is documented
         nowhere, so it may be of no use to `recall`.
 
@@ -100,7 +107,7 @@ class AsyncAppMessages:
             duplicate_check_interval=duplicate_check_interval,
         )
         seconds = duplicate_check_interval or limits.DUPLICATE_CHECK_SECONDS_DEFAULT
-        guarded = enable_duplicate_check and seconds >= _REPEATS_SECONDS
+        guarded = enable_duplicate_check and seconds >= _last_repeat(self._session.retry)
         endpoint = endpoints.APP_MESSAGE_SEND_CHECKED if guarded else endpoints.APP_MESSAGE_SEND
         return await self._session.call(endpoint, request, AppMessageSent)
 
