@@ -48,10 +48,11 @@ _RUNNING, _DONE, _FAILED = 1, 2, 3
 _BLOCK: Final = 16
 
 
-def _file(call: Call, *, name: str = "") -> FormFile:
+def _file(call: Call) -> FormFile:
     file = call.file
-    # No errcode is told for a body without a file, or with one under another name; an empty one has this.
-    if file is None or not file.content or name not in ("", file.name):
+    # No errcode is told for a body without a file; an empty one has this. The part should be called media; clients
+    # that call it otherwise are in use.
+    if file is None or not file.content:
         raise WeComError(44001)
     return file
 
@@ -108,7 +109,7 @@ def upload(world: World, call: Call) -> dict[str, object]:
     kind = call.query.get("type", "")
     if kind not in _KINDS:
         raise WeComError(40005)
-    file = _file(call, name="media")
+    file = _file(call)
     if len(file.content) < _ENOUGH:
         raise WeComError(40006)
     if kind == "image":
@@ -132,7 +133,7 @@ def upload_attachment(world: World, call: Call) -> dict[str, object]:
         raise WeComError(40058)
     if kind not in _ATTACHED[int(scene)]:
         raise WeComError(41072)
-    file = _file(call, name="media")
+    file = _file(call)
     if len(file.content) < _ENOUGH:
         raise WeComError(40006)
     if kind == "image":

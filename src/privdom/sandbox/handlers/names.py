@@ -41,10 +41,11 @@ def _replaced(world: World, value: object, path: list[str]) -> object:
         return [_replaced(world, item, path) for item in cast("list[object]", value)]
     if not path:
         return _PLACE.sub(partial(_name, world), value) if isinstance(value, str) else value
-    if not isinstance(value, dict) or path[0] not in value:
-        return cast("object", value)
+    if not isinstance(value, dict):
+        return value
     fields = cast("dict[str, object]", value)
-    return {**fields, path[0]: _replaced(world, fields[path[0]], path[1:])}
+    name, *rest = path
+    return {**fields, name: _replaced(world, fields[name], rest)} if name in fields else fields
 
 
 def _name(world: World, place: re.Match[str]) -> str:
