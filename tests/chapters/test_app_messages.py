@@ -7,16 +7,19 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import attrs
 import pytest
 
 from privdom.errors import BadRequest, MayHaveArrived, NoPermission, NotUnderstood, UsageError
 from privdom.sandbox import Fault
-from privdom.wecom import structure, unstructure
+from privdom.wecom import File, Image, Link, Video, structure, unstructure
 from privdom.wecom.app_messages import (
     EVERYONE,
     AppContent,
     AppMessageSent,
+    AppSafety,
     AppText,
+    AppVideo,
     Article,
     ButtonInteraction,
     Card,
@@ -43,13 +46,19 @@ from privdom.wecom.app_messages import (
     CardTitle,
     CardUpdated,
     Markdown,
+    MiniProgramNotice,
+    MpArticle,
+    MpNews,
     MultipleInteraction,
     News,
     NewsNotice,
+    NoticeItem,
     RecallAppMessageRequest,
     SendAppMessageRequest,
+    TextCard,
     TextNotice,
     UpdateCardRequest,
+    Voice,
     VoteInteraction,
 )
 from privdom.wecom.client import AsyncWeCom
@@ -75,6 +84,8 @@ NOTICE = TextNotice(
     jump_list=[CardJump("详情", CardLink.MINI_PROGRAM, appid="wx1", pagepath="p")],
     card_action=URL,
 )
+MP_ARTICLE = MpArticle("周报", "m", "<p>c</p>", "安娜", URL, "d")
+TO_PROGRAM = MiniProgramNotice("wx1", "预订成功", "p", "下午两点", True, [NoticeItem("会议室", "402")])
 NEWS = NewsNotice(
     main_title="周报",
     card_action=CardTarget(CardLink.MINI_PROGRAM, appid="wx1"),
@@ -147,6 +158,14 @@ def test_a_message_to_everybody(corp: Corp) -> None:
                 [Article("周报", URL, "d", "https://example.com/p.png"), Article("小程序", appid="wx1", pagepath="p")]
             ),
         ),
+        ("image", Image("m")),
+        ("voice", Voice("m")),
+        ("video", AppVideo("m", "t", "d")),
+        ("video", Video("m")),
+        ("file", File("m")),
+        ("textcard", TextCard("领奖", '<div class="gray">今天</div>', URL, "更多")),
+        ("mpnews", MpNews([MP_ARTICLE])),
+        ("miniprogram_notice", TO_PROGRAM),
         *(("template_card", card) for card in (NOTICE, NEWS, BUTTONS, VOTE, SELECTS)),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
@@ -170,6 +189,79 @@ def test_a_card_comes_back_from_json(card: Card) -> None:
 
     assert request == structure(plain, SendAppMessageRequest)
     assert ("a|b", "3", card.card_type) == (plain["touser"], plain["totag"], plain["template_card"]["card_type"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [Image("m"), Voice("m"), AppVideo("m", "t"), File("m"), TextCard("t", "d", URL), MpNews([MP_ARTICLE]), TO_PROGRAM],
+    ids=lambda content: content.msgtype,
+)
+def test_other_contents_come_back_from_json(content: Any) -> None:
+    """Each stands under the name of its kind."""
+    request = SendAppMessageRequest.of(content, agent_id=1, touser=["a"])
+    plain = json.loads(json.dumps(unstructure(request)))
+
+    assert request == structure(plain, SendAppMessageRequest)
+    assert {"touser", "msgtype", "agentid", content.msgtype} == set(plain)
+
+
+def test_confidential_articles(corp: Corp) -> None:
+    """Articles that WeCom keeps can be kept within the corp; what else has the switch is confidential or not."""
+    asked = [
+        unstructure(SendAppMessageRequest.of(content, agent_id=1, touser=["a"], safe=safe)).get("safe")
+        for content, safe in ((MpNews([MP_ARTICLE]), AppSafety.CORP_ONLY), ("t", True), (File("m"), AppSafety.OPEN))
+    ]
+    corp(sending(corp, MpNews([MP_ARTICLE]), touser=["anna"], safe=AppSafety.CORP_ONLY))
+
+    assert [2, 1, None] == asked
+    assert ["anna"] == [userid for userid, _ in got(corp)]
+
+
+def test_what_was_uploaded_is_sent(corp: Corp) -> None:
+    """What the media chapter gives goes into a message as it is; an id that is none is refused."""
+    corp.box.rules = attrs.evolve(corp.box.rules, check_media=True)
+
+    async def scenario(wecom: AsyncWeCom) -> None:
+        app, agent_id = wecom.app_messages, corp.box.agent_id
+        png, mp4 = b"\x89PNG\r\n\x1a\n" + b"0" * 32, b"0000ftyp" + b"0" * 32
+        await app.send(await wecom.media.image(png, name="a.png"), agent_id=agent_id, touser=["anna"])
+        await app.send(await wecom.media.video(mp4, name="a.mp4"), agent_id=agent_id, touser=["anna"])
+        await app.send(await wecom.media.file(b"123456", name="a.txt"), agent_id=agent_id, touser=["anna"])
+        with pytest.raises(BadRequest) as none:
+            await app.send(Voice("none"), agent_id=agent_id, touser=["anna"])
+        assert 40007 == none.value.errcode
+
+    corp(scenario)
+
+    assert ["image", "video", "file"] == [entry.msgtype for entry in corp.box.record.app_messages]
+
+
+def test_each_option_of_a_vote_says_whether_it_is_ticked() -> None:
+    """WeCom's page wants it of all; of a question it wants it of none."""
+    vote = unstructure(VOTE)["checkbox"]["option_list"]
+    question = unstructure(SELECTS)["select_list"][0]["option_list"]
+
+    assert [True, False] == [option["is_checked"] for option in vote]
+    assert not any("is_checked" in option for option in question)
+
+
+def test_an_answered_card_can_be_closed(corp: Corp) -> None:
+    """It takes no more answers, and needs no button to hand them in."""
+    corp.box.on_callback(lambda params, body: 200)
+    options = [CardOption("1", "海边", is_checked=True), CardOption("2", "山里")]
+    closed = VoteInteraction(
+        main_title="团建", checkbox=CardCheckbox("where", options, disable=True), replace_text="已投"
+    )
+
+    async def scenario(wecom: AsyncWeCom) -> None:
+        sent = await wecom.app_messages.send(VOTE, agent_id=corp.box.agent_id, touser=["anna"])
+        code = sent.response_code
+        await wecom.app_messages.update_card(code, agent_id=corp.box.agent_id, atall=True, card=closed)
+
+    corp(scenario)
+    shown = json.loads(corp.box.record.app_messages[-1].content)
+
+    assert (True, "已投", False) == (shown["checkbox"]["disable"], shown["replace_text"], "submit_button" in shown)
 
 
 @pytest.mark.parametrize("card", [{"card_type": "song"}, {}, 5])
@@ -213,6 +305,18 @@ def test_a_short_check_does_not_make_it_safe(corp: Corp) -> None:
 
     with pytest.raises(MayHaveArrived):
         corp(sending(corp, "hi", touser=["anna"], enable_duplicate_check=True, duplicate_check_interval=599))
+
+
+def test_a_patient_client_outlasts_the_check(corp: Corp) -> None:
+    """The last of its repeats could come after the half hour, so there is none."""
+    corp.box.faults.add(Fault("lost_response", "message/send"))
+
+    async def scenario(wecom: AsyncWeCom) -> None:
+        wecom.session.retry = Retry(attempts=20, first_wait=0.0)
+        await wecom.app_messages.send("hi", agent_id=corp.box.agent_id, touser=["anna"], enable_duplicate_check=True)
+
+    with pytest.raises(MayHaveArrived):
+        corp(scenario)
 
 
 def test_refusals(corp: Corp) -> None:
@@ -314,6 +418,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a customer": (lambda: request(touser=["wm" + "A" * 30]), "looks like the id of a customer"),
     "too many staff": (lambda: request(touser=[f"u{i}" for i in range(1_001)]), "takes 1000"),
     "too many departments": (lambda: request(toparty=range(101)), "takes 100"),
+    "a bare department": (lambda: request(toparty="12"), "such as .1, 2."),
     "too many tags": (lambda: request(totag=range(101)), "takes 100"),
     "everybody and one": (lambda: request(touser=[EVERYONE, "a"]), "beside @all"),
     "everybody and a department": (lambda: request(touser=[EVERYONE], toparty=[1]), "beside @all"),
@@ -337,15 +442,61 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a long text": (lambda: request("长" * 683), "content has 2049 bytes"),
     "a long markdown": (lambda: Markdown("长" * 683), "1 to 2048"),
     "no article": (lambda: News([]), "articles is empty"),
-    "nine articles": (lambda: News([Article("t", "u")] * 9), "takes 8"),
-    "a bare article": (lambda: News(Article("t", "u")), "put it in brackets"),  # type: ignore[arg-type]
+    "nine articles": (lambda: News([Article("t", URL)] * 9), "takes 8"),
+    "a bare article": (lambda: News(Article("t", URL)), "put it in brackets"),  # type: ignore[arg-type]
     "an article to nowhere": (lambda: Article("t"), "needs a url, or appid"),
-    "an article to two places": (lambda: Article("t", "u", appid="wx", pagepath="p"), "WeCom ignores url"),
+    "an article to two places": (lambda: Article("t", URL, appid="wx", pagepath="p"), "WeCom ignores url"),
     "half a mini program": (lambda: Article("t", appid="wx"), "both appid and pagepath"),
-    "no title": (lambda: Article("", "u"), "title has 0 bytes"),
-    "a long title": (lambda: Article("长" * 43, "u"), "title has 129"),
-    "a long description": (lambda: Article("t", "u", "长" * 171), "description has 513"),
+    "no title": (lambda: Article("", URL), "title has 0 bytes"),
+    "a long title": (lambda: Article("长" * 43, URL), "title has 129"),
+    "a long description": (lambda: Article("t", URL, "长" * 171), "description has 513"),
     "a long page": (lambda: Article("t", appid="wx", pagepath="p" * 129), "pagepath has 129"),
+    "an article without scheme": (lambda: Article("t", "crm.example.com"), "http:// or https://"),
+    "a link": (lambda: request(Link("t", URL)), "cannot send a Link"),  # type: ignore[arg-type]
+    "an image by url": (lambda: request(Image(pic_url=URL)), "by its media_id"),
+    "no voice": (lambda: Voice(""), "media_id is empty"),
+    "no video": (lambda: AppVideo(""), "media_id is empty"),
+    "a video's long title": (lambda: AppVideo("m", "长" * 43), "title has 129"),
+    "a video's long description": (lambda: AppVideo("m", "t", "长" * 171), "description has 513"),
+    "a card of text without title": (lambda: TextCard("", "d", URL), "title has 0 characters"),
+    "a card of text with a long title": (lambda: TextCard("长" * 129, "d", URL), "title has 129 characters"),
+    "a card of text without words": (lambda: TextCard("t", "", URL), "description has 0 characters"),
+    "a card of text with many words": (lambda: TextCard("t", "长" * 513, URL), "description has 513 characters"),
+    "a card of text to nowhere": (lambda: TextCard("t", "d", ""), "http:// or https://"),
+    "a card of text to far away": (lambda: TextCard("t", "d", URL + "a" * 2_048), "url has"),
+    "a long button": (lambda: TextCard("t", "d", URL, "看看详情吧"), "btntxt has 5 characters"),
+    "no kept article": (lambda: MpNews([]), "articles is empty"),
+    "nine kept articles": (lambda: MpNews([MP_ARTICLE] * 9), "takes 8"),
+    "a bare kept article": (lambda: MpNews(MP_ARTICLE), "put it in brackets"),  # type: ignore[arg-type]
+    "a kept article without title": (lambda: MpArticle("", "m", "c"), "title has 0 bytes"),
+    "a kept article without picture": (lambda: MpArticle("t", "", "c"), "thumb_media_id is empty"),
+    "a kept article without text": (lambda: MpArticle("t", "m", ""), "content has 0 bytes"),
+    "a kept article with much text": (lambda: MpArticle("t", "m", "c" * 666_001), "content has 666001 bytes"),
+    "a long author": (lambda: MpArticle("t", "m", "c", "长" * 22), "author has 66 bytes"),
+    "a long digest": (lambda: MpArticle("t", "m", "c", digest="长" * 171), "digest has 513 bytes"),
+    "a notice of no program": (lambda: MiniProgramNotice("", "预订成功"), "appid is empty"),
+    "a short notice": (lambda: MiniProgramNotice("wx1", "三个字"), "title has 3 characters"),
+    "a long notice": (lambda: MiniProgramNotice("wx1", "长" * 13), "title has 13 characters"),
+    "a notice's few words": (lambda: MiniProgramNotice("wx1", "预订成功", description="短"), "description has 1"),
+    "a notice's long page": (lambda: MiniProgramNotice("wx1", "预订成功", "p" * 1_025), "page has 1025 bytes"),
+    "a notice's many lines": (
+        lambda: MiniProgramNotice("wx1", "预订成功", content_item=[NoticeItem("k", "v")] * 11),
+        "takes 10",
+    ),
+    "a notice's bare line": (
+        lambda: MiniProgramNotice("wx1", "预订成功", content_item=NoticeItem("k", "v")),  # type: ignore[arg-type]
+        "put it in brackets",
+    ),
+    "a line's long name": (lambda: NoticeItem("长" * 11, "v"), "key has 11 characters"),
+    "a line's long value": (lambda: NoticeItem("k", "长" * 31), "value has 31 characters"),
+    "a line of nothing": (lambda: NoticeItem("", ""), "leaves such a line out"),
+    "a notice to everybody": (lambda: request(TO_PROGRAM, touser=[EVERYONE]), "to @all"),
+    "confidential news": (lambda: request(News([Article("t", URL)]), safe=True), "no confidential news"),
+    "a confidential card": (lambda: request(NOTICE, safe=True), "no confidential template_card"),
+    "a text within the corp": (lambda: request("t", safe=AppSafety.CORP_ONLY), "only mpnews"),
+    "a safety": (lambda: request("t", safe=3), "safe is 3"),
+    "names in a picture": (lambda: request(Image("m"), enable_id_trans=True), "no names into image"),
+    "names in marks": (lambda: request(Markdown("t"), enable_id_trans=True), "no names into markdown"),
     "no msgid": (lambda: RecallAppMessageRequest(""), "msgid is empty"),
     "no code": (lambda: change(response_code=""), "response_code is empty"),
     "a change for nobody": (lambda: change(atall=None), "changes for nobody"),
@@ -363,7 +514,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a target of a kind": (lambda: CardTarget(7), "card_action.type is 7"),
     "a menu without task": (lambda: request(notice(action_menu=MENU)), "needs a task_id"),
     "buttons without task": (lambda: request(buttons()), "needs a task_id"),
-    "a replacement at first": (lambda: request(buttons(task_id="t", replace_text="x")), "give it to update_card"),
+    "a replacement at first": (lambda: request(buttons(task_id="t", replace_text="x")), "give them to update_card"),
     "an odd task": (lambda: notice(task_id="任务"), "letters, digits and _-@"),
     "a long task": (lambda: notice(task_id="t" * 129), "at most 128"),
     "no menu": (lambda: CardMenu([]), "action_list is empty"),
@@ -400,16 +551,35 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a button to a mini program": (lambda: CardButton("b", "k", type=CardLink.MINI_PROGRAM), "type=CardLink.URL"),
     "a loud button": (lambda: CardButton("b", "k", style=5), "style is 5"),
     "a long key": (lambda: CardButton("b", "k" * 1_025), "key has 1025"),
+    "two buttons with one key": (lambda: buttons(button_list=[CardButton("b", "k")] * 2), "'k' stands there twice"),
+    "a long question key": (lambda: CardSelect("q" * 1_025, OPTIONS), "question_key has 1025"),
+    "a vote's long key": (lambda: CardCheckbox("q" * 1_025, OPTIONS), "question_key has 1025"),
+    "a vote that cannot be handed in": (
+        lambda: request(VoteInteraction(main_title="t", task_id="t", checkbox=CardCheckbox("q", OPTIONS))),
+        "no submit_button",
+    ),
+    "questions that cannot be handed in": (
+        lambda: request(MultipleInteraction(main_title="t", task_id="t", select_list=[CardSelect("q", OPTIONS)])),
+        "no submit_button",
+    ),
+    "a vote that is over at first": (
+        lambda: request(attrs.evolve(VOTE, checkbox=CardCheckbox("q", OPTIONS, disable=True))),
+        "give them to update_card",
+    ),
+    "questions that are over at first": (
+        lambda: request(attrs.evolve(SELECTS, select_list=[CardSelect("q", OPTIONS, disable=True)])),
+        "give them to update_card",
+    ),
     "no options": (lambda: CardSelect("q", []), "option_list is empty"),
     "eleven options": (lambda: CardSelect("q", [CardOption(str(i), "t") for i in range(11)]), "takes 10"),
     "two equal options": (lambda: CardSelect("q", [CardOption("1", "t")] * 2), "id '1' stands there twice"),
     "no such option": (lambda: CardSelect("q", OPTIONS, selected_id="9"), "the id of no option"),
-    "no question": (lambda: CardSelect("", OPTIONS), "question_key is empty"),
+    "no question": (lambda: CardSelect("", OPTIONS), "question_key has 0 bytes"),
     "a long option": (lambda: CardOption("1" * 129, "t"), "id has 129"),
     "an option without text": (lambda: CardOption("1", ""), "text is empty"),
     "a long vote": (lambda: CardCheckbox("q", [CardOption(str(i), "t") for i in range(21)]), "takes 20"),
     "a mode": (lambda: CardCheckbox("q", OPTIONS, 2), "mode is 2"),
-    "a vote without question": (lambda: CardCheckbox("", OPTIONS), "question_key is empty"),
+    "a vote without question": (lambda: CardCheckbox("", OPTIONS), "question_key has 0 bytes"),
     "a submit without key": (lambda: CardSubmit("t", ""), "key has 0 bytes"),
     "a submit without text": (lambda: CardSubmit("", "k"), "text is empty"),
     "no questions": (

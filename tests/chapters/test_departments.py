@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from privdom.errors import BadRequest, CursorLoop, NoPermission, UsageError
+from privdom.wecom import structure
 from privdom.wecom.client import AsyncWeCom
 from privdom.wecom.departments import Department, DepartmentPlace, GetDepartmentRequest, ListDepartmentsRequest
 from privdom.wecom.staff import (
     ListStaffIdsRequest,
+    ListStaffRequest,
     SimpleListStaffRequest,
     SimpleStaff,
+    Staff,
     StaffDepartment,
     StaffIdPage,
 )
@@ -113,12 +116,28 @@ def test_an_app_may_not_list_all_userids(corp: Corp) -> None:
         corp(scenario)
 
 
+def test_a_profile_is_not_told() -> None:
+    """What staff show outside, such as a number to call, stands in no repr."""
+    attr = [
+        {"type": 0, "name": "手机", "text": {"value": "13800000000"}},
+        {"type": 1, "name": "主页", "web": {"url": "https://anna.example.com", "title": "t"}},
+    ]
+    profile = {"wechat_channels": {"nickname": "安娜的频道", "status": 1}, "external_attr": attr}
+    staff = structure({"userid": "anna", "external_profile": profile, "extattr": {"attrs": attr}}, Staff)
+    shown = repr(staff) + repr(staff.extattr)
+
+    assert "手机" in shown
+    assert not [text for text in ("13800000000", "anna.example.com", "安娜的频道") if text in shown]
+
+
 @pytest.mark.parametrize(
     ("make", "what"),
     [
         (lambda: ListDepartmentsRequest(0), "department_id is 0: it must be from 1"),
         (lambda: GetDepartmentRequest(0), "department_id is 0"),
         (lambda: SimpleListStaffRequest(0), "department_id is 0"),
+        (lambda: ListStaffRequest(0), "department_id is 0"),
+        (lambda: ListStaffRequest(1, 2), "fetch_child is 2: it must be from 0 to 1"),
         (lambda: ListStaffIdsRequest(limit=0), "limit is 0: it must be from 1 to 10000"),
         (lambda: ListStaffIdsRequest(limit=10_001), "limit is 10001"),
     ],

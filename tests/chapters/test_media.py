@@ -493,15 +493,26 @@ def test_a_place_where_nothing_can_be_written(corp: Corp, tmp_path: Path) -> Non
     assert [] == corp.box.record.calls
 
 
-def test_a_name_is_never_a_path() -> None:
+@pytest.mark.parametrize(
+    ("name", "disposition"),
+    [
+        ("passwd", 'attachment; filename="../../etc/passwd"'),
+        ("a.txt", r'attachment; filename="C:\a.txt"'),
+        ("中.png", "attachment; filename*=UTF-8''%E4%B8%AD.png"),
+        ("", 'attachment; filename=".."'),
+        ("", "attachment"),
+    ],
+)
+def test_a_name_is_never_a_path(on_port: OnPort, tmp_path: Path, name: str, disposition: str) -> None:
     """What WeCom tells of the name of a file leads to no other folder."""
-    from privdom.wecom.media.files import filename_of
+    headers = {"Content-Type": "text/plain", "Content-Disposition": disposition}
+    answers = Answers(httpx.Response(200, headers=headers, content=b"x"))
 
-    assert "passwd" == filename_of('attachment; filename="../../etc/passwd"')
-    assert "a.txt" == filename_of(r'attachment; filename="C:\a.txt"')
-    assert "中.png" == filename_of("attachment; filename*=UTF-8''%E4%B8%AD.png")
-    assert "" == filename_of("attachment")
-    assert "" == filename_of("")
+    async def scenario(port: Port) -> SavedMedia:
+        wecom = AsyncWeCom.on(port, "ww1", "secret", quotas=MemoryQuotas())
+        return await wecom.media.save("m", tmp_path / "a")
+
+    assert SavedMedia("text/plain", name, 1) == on_port(scenario, transport=answers.transport)
 
 
 def test_a_voice_that_was_recorded_in_a_page(corp: Corp) -> None:
@@ -594,6 +605,12 @@ def test_an_answer_that_is_neither_file_nor_refusal(on_port: OnPort, answer: Cal
     """Is not understood, and no bytes of it are passed off as the file's."""
     with pytest.raises(NotUnderstood):
         asking(on_port, Answers(answer()), start=5)
+
+
+def test_more_than_was_asked_for_is_not_understood(on_port: OnPort) -> None:
+    """The bytes behind the part are not passed off as the part's."""
+    with pytest.raises(NotUnderstood):
+        asking(on_port, Answers(page(206, "bytes 5-99/100", bytes(95))), start=5, stop=10)
 
 
 def test_compressed_answers_are_unpacked(on_port: OnPort) -> None:

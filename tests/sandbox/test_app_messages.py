@@ -16,6 +16,10 @@ from tests.sandbox.conftest import Api, sign_in
 
 
 TEXT = {"msgtype": "text", "text": {"content": "早会九点"}}
+ARTICLE = {"title": "t", "url": "https://example.com"}
+MP_ARTICLE = {"title": "t", "thumb_media_id": "m", "content": "<p>c</p>"}
+TEXT_CARD = {"title": "t", "description": "d", "url": "https://example.com"}
+TO_PROGRAM = {"appid": "wx1", "title": "预订成功"}
 LINK = {"type": 1, "url": "https://example.com"}
 NOTICE = {"card_type": "text_notice", "main_title": {"title": "t"}, "card_action": LINK}
 NEWS = {
@@ -116,12 +120,18 @@ def test_bad_receivers(corp: Callable[..., Api]) -> None:
 
 
 def test_nobody_is_left(corp: Callable[..., Api]) -> None:
-    """All unknown is an error, all without licence is none."""
+    """All unknown, or all without licence, is an error."""
     api = corp(unlicensed_staff=("ben",))
 
-    assert 81013 == send(api, touser="nobody", totag="5")["errcode"]
-    assert (0, "ben") == tuple(send(api, touser="ben")[name] for name in ("errcode", "unlicenseduser"))
+    assert [81013] * 3 == [send(api, touser=userids, totag="5")["errcode"] for userids in ("x", "ben", "x|ben")]
     assert [] == received(api)
+
+
+def test_blanks_around_bars(api: Api) -> None:
+    """They do not matter, as in WeCom's samples."""
+    answer = send(api, touser="anna | ben", toparty="98 | 99")
+
+    assert (("anna", "ben"), "98|99") == (last(api).staff, answer["invalidparty"])
 
 
 MISTAKES: list[tuple[int, dict[str, Any]]] = [
@@ -138,10 +148,32 @@ MISTAKES: list[tuple[int, dict[str, Any]]] = [
     (44004, {"text": {"content": ""}}),
     (40063, {"msgtype": "markdown", "markdown": {}}),
     (40063, {"msgtype": "image"}),
+    *((41006, {"msgtype": kind, kind: {"media_id": ""}}) for kind in ("image", "voice", "video", "file")),
+    (41016, {"msgtype": "textcard", "textcard": {**TEXT_CARD, "title": ""}}),
+    (41033, {"msgtype": "textcard", "textcard": {**TEXT_CARD, "description": ""}}),
+    (41010, {"msgtype": "textcard", "textcard": {**TEXT_CARD, "url": ""}}),
+    (45034, {"msgtype": "textcard", "textcard": {**TEXT_CARD, "url": "crm.example.com"}}),
+    (40074, {"msgtype": "news", "news": {"articles": [ARTICLE]}, "safe": 1}),
+    (40058, {"safe": 2}),
+    (40063, {"msgtype": "mpnews", "mpnews": {"articles": []}}),
+    (45008, {"msgtype": "mpnews", "mpnews": {"articles": [MP_ARTICLE] * 9}}),
+    (41016, {"msgtype": "mpnews", "mpnews": {"articles": [{**MP_ARTICLE, "title": None}]}}),
+    (41006, {"msgtype": "mpnews", "mpnews": {"articles": [{**MP_ARTICLE, "thumb_media_id": None}]}}),
+    (40063, {"msgtype": "mpnews", "mpnews": {"articles": [{**MP_ARTICLE, "content": None}]}}),
+    (45002, {"msgtype": "mpnews", "mpnews": {"articles": [{**MP_ARTICLE, "content": "a" * 666_001}]}}),
+    (45032, {"msgtype": "mpnews", "mpnews": {"articles": [{**MP_ARTICLE, "author": "a" * 65}]}}),
+    (90207, {"msgtype": "miniprogram_notice", "miniprogram_notice": {**TO_PROGRAM, "appid": ""}}),
+    (41016, {"msgtype": "miniprogram_notice", "miniprogram_notice": {**TO_PROGRAM, "title": ""}}),
+    (40058, {"msgtype": "miniprogram_notice", "miniprogram_notice": {**TO_PROGRAM, "title": "三个字"}}),
+    (40058, {"msgtype": "miniprogram_notice", "miniprogram_notice": {**TO_PROGRAM, "description": "长" * 13}}),
+    (90201, {"msgtype": "miniprogram_notice", "miniprogram_notice": {**TO_PROGRAM, "content_item": [{}] * 11}}),
+    (40058, {"msgtype": "miniprogram_notice", "miniprogram_notice": TO_PROGRAM, "touser": "@all"}),
+    (301002, {"msgtype": "miniprogram_notice", "miniprogram_notice": TO_PROGRAM, "agentid": 5}),
     (40063, {"msgtype": "news", "news": {"articles": []}}),
-    (45008, {"msgtype": "news", "news": {"articles": [{"title": "t", "url": "u"}] * 9}}),
-    (40063, {"msgtype": "news", "news": {"articles": [{"url": "u"}]}}),
-    (40063, {"msgtype": "news", "news": {"articles": [{"title": "t", "appid": "wx1"}]}}),
+    (45008, {"msgtype": "news", "news": {"articles": [ARTICLE] * 9}}),
+    (41016, {"msgtype": "news", "news": {"articles": [{**ARTICLE, "title": ""}]}}),
+    (41010, {"msgtype": "news", "news": {"articles": [{"title": "t", "appid": "wx1"}]}}),
+    (45034, {"msgtype": "news", "news": {"articles": [{**ARTICLE, "url": "crm.example.com"}]}}),
     (40058, {"enable_duplicate_check": 1, "duplicate_check_interval": 14_401}),
 ]
 
@@ -155,21 +187,114 @@ def test_mistakes(api: Api) -> None:
 
 
 def test_long_text_is_cut(api: Api) -> None:
-    """At 2,048 bytes, between characters."""
+    """At 2,048 bytes, between characters; titles and descriptions at theirs."""
     send(api, text={"content": "好" * 1_000})
-
     assert "好" * 682 == last(api).content
+    send(api, msgtype="news", news={"articles": [{**ARTICLE, "title": "好" * 43, "description": "d" * 513}]})
+    assert {**ARTICLE, "title": "好" * 42, "description": "d" * 512} == json.loads(last(api).content)["articles"][0]
+    send(api, msgtype="textcard", textcard={**TEXT_CARD, "title": "好" * 129, "btntxt": "看看详情吧"})
+    assert {**TEXT_CARD, "title": "好" * 128, "btntxt": "看看详情"} == json.loads(last(api).content)
 
 
-def test_other_kinds(api: Api) -> None:
-    """News are kept as they came, and so are kinds that nobody checks here."""
-    news = {"articles": [{"title": "t", "appid": "wx1", "pagepath": "p"}]}
-    send(api, msgtype="news", news=news)
-    assert ("news", news) == (last(api).msgtype, json.loads(last(api).content))
-    send(api, msgtype="image", image={"media_id": "m"})
-    assert ("image", {"media_id": "m"}) == (last(api).msgtype, json.loads(last(api).content))
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        *((kind, {"media_id": "m"}) for kind in ("image", "voice", "file")),
+        ("video", {"media_id": "m", "title": "t"}),
+        ("textcard", TEXT_CARD),
+        ("news", {"articles": [{"title": "t", "appid": "wx1", "pagepath": "p"}]}),
+        ("mpnews", {"articles": [{**MP_ARTICLE, "digest": "d"}]}),
+        ("miniprogram_notice", {**TO_PROGRAM, "content_item": [{"key": "会议室", "value": "402"}]}),
+    ],
+)
+def test_other_kinds(api: Api, kind: str, content: dict[str, Any]) -> None:
+    """What staff see is what came."""
+    assert 0 == send(api, msgtype=kind, **{kind: content})["errcode"]
+    assert (kind, content) == (last(api).msgtype, json.loads(last(api).content))
+
+
+def test_markdown(api: Api) -> None:
+    """What staff see is the text."""
     send(api, msgtype="markdown", markdown={"content": "**t**"})
+
     assert ("markdown", "**t**") == (last(api).msgtype, last(api).content)
+
+
+NAMED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("textcard", {**TEXT_CARD, "title": "$userName=ben$"}, {**TEXT_CARD, "title": "Ben"}),
+    (
+        "news",
+        {"articles": [{**ARTICLE, "description": "$userAliasOrName=BEN$"}]},
+        {"articles": [{**ARTICLE, "description": "Ben"}]},
+    ),
+    (
+        "mpnews",
+        {"articles": [{**MP_ARTICLE, "author": "$userName=ben$", "digest": "$userName=ben$"}]},
+        {"articles": [{**MP_ARTICLE, "author": "$userName=ben$", "digest": "Ben"}]},
+    ),
+    (
+        "miniprogram_notice",
+        {**TO_PROGRAM, "content_item": [{"key": "k", "value": "$userName=ben$"}]},
+        {**TO_PROGRAM, "content_item": [{"key": "k", "value": "Ben"}]},
+    ),
+    (
+        "template_card",
+        {**NOTICE, "main_title": {"title": "找$userName=ben$"}, "horizontal_content_list": [{"keyname": "k"}]},
+        {**NOTICE, "main_title": {"title": "找Ben"}, "horizontal_content_list": [{"keyname": "k"}]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "content", "seen"), NAMED, ids=[kind for kind, _, _ in NAMED])
+def test_names_in_what_has_fields(api: Api, kind: str, content: dict[str, Any], seen: dict[str, Any]) -> None:
+    """Names stand where WeCom's page says so, and nowhere else."""
+    send(api, msgtype=kind, **{kind: content}, enable_id_trans=1)
+
+    assert seen == json.loads(last(api).content)
+
+
+def test_names_in_a_text(api: Api) -> None:
+    """What names nobody stays as it is, and so does everything unless it is asked for."""
+    east = api.box.add_department("华东")
+    text = f"$departmentName={east}$的$userName=ANNA$, $userName=nobody$, $userAlias=anna$, $departmentName=x$"
+    for wanted, expected in ((1, "华东的Anna, $userName=nobody$, $userAlias=anna$, $departmentName=x$"), (0, text)):
+        send(api, text={"content": text}, enable_id_trans=wanted)
+        assert expected == last(api).content
+
+
+def test_a_notice_of_a_mini_program_needs_no_agentid(api: Api) -> None:
+    """Its page tells of none."""
+    assert 0 == send(api, msgtype="miniprogram_notice", miniprogram_notice=TO_PROGRAM, agentid=None)["errcode"]
+
+
+def test_articles_may_be_kept_within_the_corp(api: Api) -> None:
+    """Those whose text WeCom keeps, and nothing else."""
+    assert 0 == send(api, msgtype="mpnews", mpnews={"articles": [MP_ARTICLE]}, safe=2)["errcode"]
+
+
+def test_media_must_be_media(corp: Callable[..., Api]) -> None:
+    """With `check_media`, an id that is none, is of another kind, or was uploaded for a moment is refused."""
+    api = corp(check_media=True)
+    api.box.set_callback("http://127.0.0.1:9/")
+
+    def upload(path: str, **query: Any) -> str:
+        files = {"media": ("a.png", b"\x89PNG\r\n\x1a\n" + b"0" * 32)}
+        params = {"access_token": api.token, **query}
+        return str(api.client.post(f"/cgi-bin/media/{path}", params=params, files=files).json()["media_id"])
+
+    image, file = upload("upload", type="image"), upload("upload", type="file")
+    moment = upload("upload_attachment", media_type="image", attachment_type=1)
+    row = {"keyname": "k", "type": 2}
+    answers = [
+        *(send(api, msgtype="image", image={"media_id": media_id}) for media_id in (image, file, moment, "none")),
+        *(
+            send(api, msgtype="mpnews", mpnews={"articles": [{**MP_ARTICLE, "thumb_media_id": media_id}]})
+            for media_id in (image, file)
+        ),
+        *(card(api, NOTICE, horizontal_content_list=[{**row, "media_id": media_id}]) for media_id in (file, image)),
+    ]
+
+    assert [0, 40007, 40007, 40007, 0, 40007, 0, 40007] == [answer["errcode"] for answer in answers]
 
 
 def test_duplicates(api: Api) -> None:
@@ -288,6 +413,7 @@ CARD_MISTAKES: list[tuple[int, dict[str, Any], dict[str, Any]]] = [
     (42014, NOTICE, {"action_menu": {"action_list": [{"text": "t", "key": "k"}]}}),
     (40058, NOTICE, {"task_id": "t", "action_menu": {"action_list": []}}),
     (40058, NOTICE, {"task_id": "t", "action_menu": {"action_list": [{"text": "t"}]}}),
+    (40058, NOTICE, {"task_id": "t", "action_menu": {"action_list": [{"key": "k"}]}}),
     (42051, NOTICE, {"task_id": "t", "action_menu": {"action_list": [{"text": "t", "key": "k"}] * 2}}),
     (40058, NOTICE, {"source": {"desc_color": 4}}),
     (42028, NOTICE, {"quote_area": {"type": 1}}),
@@ -311,7 +437,8 @@ CARD_MISTAKES: list[tuple[int, dict[str, Any], dict[str, Any]]] = [
     (42038, BUTTONS, {"button_list": [{"key": "k"}]}),
     (42039, BUTTONS, {"button_list": [{"text": "t"}]}),
     (42028, BUTTONS, {"button_list": [{"text": "t", "type": 1}]}),
-    (40058, BUTTONS, {"button_list": [{"text": "t", "key": "k", "style": 5}]}),
+    (42039, BUTTONS, {"button_list": [{"text": "t", "key": "k"}] * 2}),
+    (42028, BUTTONS, {"card_action": {"type": 1}}),
     (42037, BUTTONS, {"button_selection": {"question_key": "q", "option_list": []}}),
     (40058, VOTE, {"checkbox": None}),
     (42037, VOTE, {"checkbox": {"question_key": "q", "option_list": [{"id": "1", "text": "a"}] * 21}}),
@@ -321,6 +448,9 @@ CARD_MISTAKES: list[tuple[int, dict[str, Any], dict[str, Any]]] = [
     (42047, SELECTS, {"select_list": []}),
     (42037, SELECTS, {"select_list": [{"question_key": "q", "option_list": [{"id": "1", "text": "a"}] * 11}]}),
     (40058, SELECTS, {"select_list": [{"option_list": OPTIONS}]}),
+    (40058, SELECTS, {"select_list": [{"question_key": "q" * 1_025, "option_list": OPTIONS}]}),
+    (40058, SELECTS, {"select_list": [{"question_key": "q", "option_list": OPTIONS}] * 2}),
+    (40058, SELECTS, {"select_list": [{"question_key": "q", "option_list": [OPTIONS[0]] * 2}]}),
 ]
 
 
@@ -330,6 +460,11 @@ def test_mistakes_in_cards(heard: Api) -> None:
 
     assert expected == [card(heard, body, **change)["errcode"] for _, body, change in CARD_MISTAKES]
     assert [] == heard.box.record.app_messages
+
+
+def test_an_odd_style_is_the_first(heard: Api) -> None:
+    """WeCom shows a button in another style than 1 to 4 in the first."""
+    assert 0 == card(heard, BUTTONS, button_list=[{"text": "t", "key": "k", "style": 5}])["errcode"]
 
 
 def test_a_task_id_is_used_once(heard: Api) -> None:
@@ -355,6 +490,14 @@ def test_a_card_changes(heard: Api) -> None:
     assert ("updated", "已办", ("anna", "ben")) == (entry.kind, entry.content, entry.staff)
     assert ([], ["nobody", "chen"]) == (whole["invaliduser"], part["invaliduser"])
     assert (NOTICE, ("anna",)) == (json.loads(last(heard).content), last(heard).staff)
+
+
+def test_an_answered_card_needs_no_submit_button(heard: Api) -> None:
+    """A new one does."""
+    answered = {**VOTE, "submit_button": None, "task_id": None, "replace_text": "已交"}
+    code = card(heard, VOTE)["response_code"]
+
+    assert 0 == update(heard, code, button=None, template_card=answered)["errcode"]
 
 
 def test_a_code_works_once_within_72_hours(heard: Api) -> None:

@@ -65,6 +65,16 @@ def test_all_ids(api: Api) -> None:
     assert rows == [(row["userid"], row["department"]) for row in post(api, "user/list_id")["dept_user"]]
 
 
+def test_all_ids_while_staff_resign(api: Api) -> None:
+    """A change between two pages makes nothing come twice or get lost."""
+    first = post(api, "user/list_id", limit=2)
+    api.box.staff_resigns("anna")
+    second = post(api, "user/list_id", limit=2, cursor=first["next_cursor"])
+
+    assert ["anna", "ben"] == [row["userid"] for row in first["dept_user"]]
+    assert ["chen"] == [row["userid"] for row in second["dept_user"]]
+
+
 @pytest.mark.parametrize(
     ("errcode", "change"), [(40058, {"limit": 0}), (40058, {"limit": 10_001}), (50100, {"cursor": "x"})]
 )

@@ -49,6 +49,16 @@ def test_temporary_ids(api: Api) -> None:
     assert ([], [filled]) == (others["results"], others["invalid_tmp_external_userid_list"])
 
 
+def test_temporary_ids_of_strangers(api: Api) -> None:
+    """Whom nobody follows any more is not told."""
+    customer = api.box.add_customer(staff=["anna"])
+    filled = api.box.tmp_id(customer)
+    api.box.staff_deletes_customer("anna", customer)
+    answer = post(api, TMP, business_type=2, user_type=1, tmp_external_userid_list=[filled])
+
+    assert ([], [filled]) == (answer["results"], answer["invalid_tmp_external_userid_list"])
+
+
 @pytest.mark.parametrize(
     ("errcode", "change"),
     [

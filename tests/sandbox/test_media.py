@@ -198,6 +198,7 @@ HEAD = 'Content-Disposition: form-data; name="media"; filename="a.png"'
         (part('Content-Disposition: form-data; name="media"') + b"--b--", 44001),
         (part('Content-Disposition: form-data; name="media"; filename=""') + b"--b--", 44001),
         (part("Content-Disposition: attachment; filename=a.png") + b"--b--", 44001),
+        (part('Content-Disposition: form-data; name="file"; filename="a.png"') + b"--b--", 0),
         (part("Content-Disposition: form-data; name=media; filename*=UTF-8''a.png") + b"--b--", 44001),
         (b"--c\r\n" + HEAD.encode() + b"\r\n\r\n" + PNG + b"\r\n--c--", 44001),
         (b"--b\r\n" + HEAD.encode() + b"\r\n--b--", 44001),
@@ -205,11 +206,11 @@ HEAD = 'Content-Disposition: form-data; name="media"; filename="a.png"'
     ],
     ids=[
         "length", "preamble", "another part first", "bare names", "another length", "cut", "no filename", "empty filename",
-        "no form", "encoded filename", "another boundary", "no gap", "nothing",
+        "no form", "another name", "encoded filename", "another boundary", "no gap", "nothing",
     ],
 )  # fmt: skip
 def test_multipart(api: Api, body: bytes, errcode: int) -> None:
-    """The part that is a file has a name, and the length that it says."""
+    """The part that is a file has a filename, and the length that it says; some clients do not call it media."""
     assert errcode == multipart(api, body)
 
 

@@ -78,6 +78,14 @@ def test_a_user_ticket_lives_half_an_hour(api: Api) -> None:
     assert 84014 == post(sign_in(api.box, api.client), "auth/getuserdetail", user_ticket=ticket)["errcode"]
 
 
+def test_who_has_left_shows_nothing(api: Api) -> None:
+    """The ticket of staff who resigned is of no use."""
+    ticket = user(api, api.box.sign_in("anna", private=True))["user_ticket"]
+    api.box.staff_resigns("anna")
+
+    assert 60111 == post(api, "auth/getuserdetail", user_ticket=ticket)["errcode"]
+
+
 def test_strangers_do_not_sign_in(api: Api) -> None:
     """Who is neither staff nor customer, and what staff cannot show, are slips of the test."""
     with pytest.raises(ValueError, match="there is no customer 'nobody'"):

@@ -403,7 +403,7 @@ _TABLE: tuple[tuple[int, str, Retry, str], ...] = (
 
 # Named by the page of an endpoint, or known from WeChat's other platforms, and absent from WeCom's own list.
 _UNLISTED: tuple[tuple[int, str, Retry, str], ...] = (
-    (40088, 'moments', "never", 'jobid does not exist, or is older than 24 hours.'),
+    (40088, 'moments', "never", 'jobid does not exist, or is too old: 24 hours for a moment, 60 minutes for a file.'),
     (40119, 'parameter', "never", 'Menu button type is wrong (Official Accounts).'),
     (40127, 'parameter', "never", 'URI scheme is not supported.'),
     (43001, 'parameter', "never", 'GET is needed (Official Accounts).'),

@@ -80,7 +80,9 @@ class People:
             for number in numbers:
                 if number not in state.departments:
                     state.departments[number] = Department(number, f"部门{number}", ROOT)
-            state.staff[userid] = Staff(userid, name or userid, numbers, capacity, position, confirm_delay, serving)
+            state.staff[userid] = Staff(
+                userid, name or userid, numbers, capacity, position, confirm_delay, serving, number=state.number()
+            )
             links.watch(self._world)
             return userid
 

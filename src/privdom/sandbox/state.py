@@ -77,6 +77,7 @@ class Staff:
     serving: bool = True
     resigned: int = 0
     """When; 0: at work."""
+    number: int = 0
 
 
 @attrs.define

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from privdom.wecom._values import Model, OpenInt
+from privdom.wecom._values import Model, OpenInt, masked_name, personal
 from privdom.wecom.wire import NO_EXTRA, Extra
 
 
@@ -21,17 +21,17 @@ class AttrType(OpenInt):
 
 @attrs.frozen(repr=False, weakref_slot=False)
 class TextValue(Model):
-    """A text."""
+    """A text, which may be a number to call."""
 
-    value: str = ""
+    value: str = personal()
     extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
 
 
 @attrs.frozen(repr=False, weakref_slot=False)
 class WebValue(Model):
-    """A web page."""
+    """A web page, which may be of one person."""
 
-    url: str = ""
+    url: str = personal()
     title: str = ""
     extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
 
@@ -62,7 +62,7 @@ class ProfileAttr(Model):
 class ProfileChannels(Model):
     """The WeChat channel (视频号) shown in a profile; status 1 says that it is bound."""
 
-    nickname: str = ""
+    nickname: str = personal(show=masked_name)
     status: int = 0
     extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
 

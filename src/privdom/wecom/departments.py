@@ -125,7 +125,7 @@ class AsyncDepartments:
             UsageError: *department_id* is no department's.
             NoPermission: It is outside the app's visible range (60011), or the secret is that of 通讯录同步
                 and came from a new address (48009).
-            BadRequest: There is no such department (60123).
+            BadRequest: There is no such department (60003, 60123).
         """
         request = ListDepartmentsRequest(department_id)
         answer = await self._session.call(endpoints.DEPARTMENT_LIST, request, DepartmentList)
@@ -141,7 +141,7 @@ class AsyncDepartments:
         Raises:
             UsageError: *department_id* is no department's.
             NoPermission: It is outside the app's visible range (60011).
-            BadRequest: There is no such department (60123).
+            BadRequest: There is no such department (60003, 60123).
         """
         request = ListDepartmentsRequest(department_id)
         answer = await self._session.call(endpoints.DEPARTMENT_SIMPLE_LIST, request, DepartmentPlaces)
@@ -155,7 +155,7 @@ class AsyncDepartments:
             UsageError: *department_id* is no department's.
             NoPermission: It is outside the app's visible range (60011), or the secret is that of 通讯录同步
                 and came from a new address (48009).
-            BadRequest: There is no such department (60123).
+            BadRequest: There is no such department (60003, 60123).
         """
         request = GetDepartmentRequest(department_id)
         answer = await self._session.call(endpoints.DEPARTMENT_GET, request, DepartmentAnswer)

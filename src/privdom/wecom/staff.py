@@ -40,7 +40,7 @@ __all__ = [
     "Staffs",
 ]
 
-_MOST_DEPARTMENTS = 2**32 - 1
+_LAST_DEPARTMENT = 2**32 - 1
 
 
 class StaffStatus(OpenInt):
@@ -171,7 +171,8 @@ class ListStaffRequest(Model):
     fetch_child: int = 0
 
     def __attrs_post_init__(self) -> None:
-        _values.check_range(self.department_id, "department_id", 1, _MOST_DEPARTMENTS)
+        _values.check_range(self.department_id, "department_id", 1, _LAST_DEPARTMENT)
+        _values.check_range(self.fetch_child, "fetch_child", 0, 1)
 
 
 @attrs.frozen(repr=False, weakref_slot=False)
@@ -181,7 +182,7 @@ class SimpleListStaffRequest(Model):
     department_id: int
 
     def __attrs_post_init__(self) -> None:
-        _values.check_range(self.department_id, "department_id", 1, _MOST_DEPARTMENTS)
+        _values.check_range(self.department_id, "department_id", 1, _LAST_DEPARTMENT)
 
 
 @attrs.frozen(repr=False, weakref_slot=False)
@@ -228,7 +229,7 @@ class AsyncStaffs:
         Raises:
             UsageError: *department_id* is no department's.
             NoPermission: The department is outside the app's visible range (60011).
-            BadRequest: There is no such department (60123), or the answer would be too large (45029).
+            BadRequest: There is no such department (60003, 60123), or the answer would be too large (45029).
         """
         request = ListStaffRequest(department_id, int(fetch_child))
         answer = await self._session.call(endpoints.USER_LIST, request, StaffList)
@@ -244,7 +245,7 @@ class AsyncStaffs:
             UsageError: *department_id* is no department's.
             NoPermission: The department is outside the app's visible range (60011), or the secret is that of
                 通讯录同步 and came from a new address (48009).
-            BadRequest: There is no such department (60123).
+            BadRequest: There is no such department (60003, 60123).
         """
         request = SimpleListStaffRequest(department_id)
         answer = await self._session.call(endpoints.USER_SIMPLE_LIST, request, SimpleStaffList)

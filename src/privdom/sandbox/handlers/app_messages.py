@@ -15,6 +15,8 @@ from privdom.sandbox.clock import CHINA
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
 from privdom.sandbox.handlers import cards
+from privdom.sandbox.handlers.media import check_sent
+from privdom.sandbox.handlers.names import with_names
 from privdom.sandbox.record import AppMessageEntry
 from privdom.sandbox.state import AppMessage
 from privdom.sandbox.world import AGENT_ID, Call, World
@@ -23,8 +25,23 @@ from privdom.sandbox.world import AGENT_ID, Call, World
 __all__ = ["recall", "send", "update_card"]
 
 _EVERYONE: Final = "@all"
-# Media are not checked here: what these hold is kept as it came.
-_UNCHECKED: Final = ("image", "voice", "video", "file", "textcard", "mpnews", "miniprogram_notice")
+_MEDIA: Final = ("image", "voice", "video", "file")
+_CORP_ONLY: Final = 2
+# What is longer is cut: in bytes of UTF-8, but for the one kind that is told in characters.
+_CUT: Final = {
+    "text": {"content": limits.APP_MESSAGE_TEXT_BYTES},
+    "markdown": {"content": limits.APP_MESSAGE_TEXT_BYTES},
+    "video": {"title": limits.ARTICLE_TITLE_BYTES, "description": limits.ARTICLE_DESCRIPTION_BYTES},
+    "news": {"title": limits.ARTICLE_TITLE_BYTES, "description": limits.ARTICLE_DESCRIPTION_BYTES},
+    "mpnews": {"title": limits.ARTICLE_TITLE_BYTES, "digest": limits.ARTICLE_DESCRIPTION_BYTES},
+}
+_CUT_CHARS: Final = {
+    "textcard": {
+        "title": limits.TEXT_CARD_TITLE_CHARS,
+        "description": limits.TEXT_CARD_DESCRIPTION_CHARS,
+        "btntxt": limits.TEXT_CARD_BUTTON_CHARS,
+    }
+}
 _WINDOWS: Final = (
     (60, limits.APP_MESSAGES_PER_STAFF_AND_MINUTE),
     (3_600, limits.APP_MESSAGES_PER_STAFF_AND_HOUR),
@@ -41,10 +58,6 @@ class _Receivers:
     invalid_parties: list[str]
     invalid_tags: list[str]
 
-    @property
-    def nobody(self) -> bool:
-        return not self.staff and not self.unlicensed
-
     def answer(self) -> dict[str, object]:
         return {
             "invaliduser": "|".join(userid.lower() for userid in self.invalid_users),
@@ -52,6 +65,11 @@ class _Receivers:
             "invalidtag": "|".join(self.invalid_tags),
             "unlicenseduser": "|".join(userid.lower() for userid in self.unlicensed),
         }
+
+
+def _check_agent(body: Fields) -> None:
+    if body.integer("agentid", absent=41011) != AGENT_ID:
+        raise WeComError(301002)
 
 
 def _resolve(world: World, users: list[str], parties: list[str], tags: list[str]) -> _Receivers:
@@ -82,7 +100,9 @@ def _resolve(world: World, users: list[str], parties: list[str], tags: list[str]
 
 
 def _parts(body: Fields, name: str) -> list[str]:
-    return list(dict.fromkeys(part for part in body.text(name).split("|") if part))
+    # WeCom's own samples have blanks around some bars.
+    parts = (part.strip() for part in body.text(name).split("|"))
+    return list(dict.fromkeys(part for part in parts if part))
 
 
 def _receivers(world: World, body: Fields) -> _Receivers:
@@ -99,42 +119,121 @@ def _receivers(world: World, body: Fields) -> _Receivers:
     return _resolve(world, users, parties, tags)
 
 
-def _cut(text: str) -> str:
-    return text.encode()[: limits.APP_MESSAGE_TEXT_BYTES].decode("utf-8", "ignore")
+# Where no errcode names the field, a required one that is absent is 40063, and one that does not fit 40058.
 
 
-def _check_news(content: Fields) -> None:
+def _url(part: Fields) -> None:
+    if not part.text("url", absent=41010, octets=limits.ARTICLE_URL_BYTES).startswith(("http://", "https://")):
+        raise WeComError(45034)
+
+
+def _articles(content: Fields) -> list[Fields]:
     articles = content.children("articles")
     if not articles:
         raise WeComError(40063)
     if len(articles) > limits.ARTICLES:
         raise WeComError(45008)
     for article in articles:
-        article.text("title", absent=40063)
+        article.text("title", absent=41016)
+    return articles
+
+
+def _check_news(content: Fields) -> None:
+    for article in _articles(content):
         if not article.text("appid") or not article.text("pagepath"):
-            article.text("url", absent=40063)
+            _url(article)
 
 
-def _content(body: Fields) -> tuple[str, Fields]:
+def _check_mpnews(world: World, content: Fields) -> None:
+    for article in _articles(content):
+        check_sent(world, article.text("thumb_media_id", absent=41006), "image")
+        if len(article.text("content", absent=40063).encode()) > limits.ARTICLE_CONTENT_BYTES:
+            raise WeComError(45002)
+        if len(article.text("author").encode()) > limits.ARTICLE_AUTHOR_BYTES:
+            raise WeComError(45032)
+
+
+def _check_textcard(content: Fields) -> None:
+    content.text("title", absent=41016)
+    content.text("description", absent=41033)
+    _url(content)
+
+
+def _check_notice(body: Fields, content: Fields) -> None:
+    content.text("appid", absent=90207)
+    for name, absent in (("title", 41016), ("description", None)):
+        text = content.text(name, absent=absent, chars=limits.NOTICE_TITLE_CHARS)
+        if text and len(text) < limits.NOTICE_TITLE_CHARS_LEAST:
+            raise WeComError(40058)
+    content.text("page", octets=limits.NOTICE_PAGE_BYTES)
+    items = content.children("content_item")
+    if len(items) > limits.NOTICE_ITEMS:
+        raise WeComError(90201)
+    for item in items:
+        item.text("key", chars=limits.NOTICE_KEY_CHARS)
+        item.text("value", chars=limits.NOTICE_VALUE_CHARS)
+    if _EVERYONE in _parts(body, "touser"):
+        raise WeComError(40058)
+
+
+def _check_card(world: World, content: Fields, *, new: bool) -> None:
+    cards.check(content, new=new)
+    for media_id in cards.files(content):
+        check_sent(world, media_id, "file")
+
+
+def _content(world: World, body: Fields) -> tuple[str, Fields]:
     kind = body.text("msgtype", absent=40008)
-    if kind not in ("text", "markdown", "news", "template_card", *_UNCHECKED):
+    if kind not in ("text", "markdown", "textcard", "news", "mpnews", "miniprogram_notice", "template_card", *_MEDIA):
         raise WeComError(40008)
     content = body.child(kind)
     if content is None:
         raise WeComError(44004 if kind == "text" else 40063)
     if kind in ("text", "markdown"):
         content.text("content", absent=44004 if kind == "text" else 40063)
+    elif kind in _MEDIA:
+        check_sent(world, content.text("media_id", absent=41006), kind)
+    elif kind == "textcard":
+        _check_textcard(content)
     elif kind == "news":
         _check_news(content)
-    elif kind == "template_card":
-        cards.check(content, new=True)
+    elif kind == "mpnews":
+        _check_mpnews(world, content)
+    elif kind == "miniprogram_notice":
+        _check_notice(body, content)
+    else:
+        _check_card(world, content, new=True)
     return kind, content
 
 
-def _as_text(kind: str, content: Fields) -> str:
-    if kind in ("text", "markdown"):
-        return _cut(content.text("content"))
-    return json.dumps(content.raw(), ensure_ascii=False)
+def _check_safe(body: Fields, kind: str) -> None:
+    safe = body.integer("safe", low=0, high=_CORP_ONLY)
+    if safe and kind == "news":
+        raise WeComError(40074)
+    if safe == _CORP_ONLY and kind != "mpnews":
+        raise WeComError(40058)
+
+
+def _cut(kind: str, part: Fields) -> dict[str, object]:
+    seen = part.raw()
+    for name, most in _CUT.get(kind, {}).items():
+        if name in part:
+            seen[name] = part.text(name).encode()[:most].decode("utf-8", "ignore")
+    for name, most in _CUT_CHARS.get(kind, {}).items():
+        if name in part:
+            seen[name] = part.text(name)[:most]
+    return seen
+
+
+def _as_text(world: World, body: Fields, kind: str, content: Fields) -> str:
+    """Return what staff see: the text itself, or the JSON of anything else."""
+    if kind in ("news", "mpnews"):
+        seen = {**content.raw(), "articles": [_cut(kind, article) for article in content.children("articles")]}
+    else:
+        seen = _cut(kind, content)
+    if body.integer("enable_id_trans", low=0, high=1):
+        seen = with_names(world, kind, seen)
+    return str(seen["content"]) if kind in ("text", "markdown") else json.dumps(seen, ensure_ascii=False)
 
 
 def _need_callback(world: World, kind: str, content: Fields) -> bool:
@@ -201,18 +300,21 @@ def send(world: World, call: Call) -> dict[str, object]:
     """Answer message/send. In which order WeCom looks is documented nowhere: from the envelope to the content."""
     body = call.body
     receivers = _receivers(world, body)
-    if body.integer("agentid", absent=41011) != AGENT_ID:
-        raise WeComError(301002)
-    body.integer("safe", low=0, high=2)
-    kind, content = _content(body)
+    # A notice of a mini program comes from the one app that is linked to it: its page has no agentid.
+    if body.text("msgtype") != "miniprogram_notice" or "agentid" in body:
+        _check_agent(body)
+    kind, content = _content(world, body)
+    _check_safe(body, kind)
     first, key = _first_of(world, body)
-    if receivers.nobody:
+    # Of no use is a receiver without licence too: the page counts it among the rights.
+    if not receivers.staff:
         raise WeComError(81013)
     answers = _need_callback(world, kind, content)
+    seen = _as_text(world, body, kind, content)
     msgid = digest(world.seed, world.new_id("app message", kind, json.dumps(body.raw())))
     message = AppMessage(msgid, kind, world.timestamp, [], interactive=_interactive(kind, content))
     if first is not None:
-        _note(world, message, "stopped", _as_text(kind, content), [])
+        _note(world, message, "stopped", seen, [])
         return {**receivers.answer(), "msgid": first.msgid if world.rules.duplicates_keep_msgid else msgid}
     task_id = content.text("task_id") if kind == "template_card" else ""
     if task_id in world.state.task_ids:
@@ -225,7 +327,7 @@ def send(world: World, call: Call) -> dict[str, object]:
     if key:
         world.state.app_messages_by_content[key] = msgid
     dropped = [userid for userid in receivers.staff if userid not in message.staff]
-    _note(world, message, "sent", _as_text(kind, content), message.staff, dropped)
+    _note(world, message, "sent", seen, message.staff, dropped)
     code = {"response_code": _new_code(world, message)} if answers else {}
     return {**receivers.answer(), "msgid": msgid, **code}
 
@@ -268,14 +370,14 @@ def _whose_cards(world: World, body: Fields, message: AppMessage) -> tuple[list[
     return reached, [userid.lower() for userid in missing]
 
 
-def _new_face(body: Fields, message: AppMessage) -> str:
+def _new_face(world: World, body: Fields, message: AppMessage) -> str:
     """Return what stands on the button from now on, or the JSON of the new card."""
     button, card = body.child("button"), body.child("template_card")
     if (button is None) == (card is None):
         raise WeComError(40063)
     if card is not None:
-        cards.check(card, new=False)
-        return json.dumps(card.raw(), ensure_ascii=False)
+        _check_card(world, card, new=False)
+        return _as_text(world, body, "template_card", card)
     name = button.text("replace_name", absent=40063) if button else ""
     # Only cards with buttons have one that can be greyed out.
     if not message.interactive:
@@ -290,9 +392,8 @@ def update_card(world: World, call: Call) -> dict[str, object]:
     message = world.state.app_messages.get(world.state.response_codes.get(code, ""))
     if message is None or world.timestamp - message.created > limits.CARD_UPDATE_SECONDS:
         raise WeComError(60140)
-    if body.integer("agentid", absent=41011) != AGENT_ID:
-        raise WeComError(301002)
-    content = _new_face(body, message)
+    _check_agent(body)
+    content = _new_face(world, body, message)
     reached, missing = _whose_cards(world, body, message)
     del world.state.response_codes[code]
     _note(world, message, "updated", content, reached)

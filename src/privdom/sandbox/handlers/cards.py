@@ -9,7 +9,7 @@ from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
 
 
-__all__ = ["INTERACTIVE", "answerable", "check"]
+__all__ = ["INTERACTIVE", "answerable", "check", "files"]
 
 _NOTICES = ("text_notice", "news_notice")
 INTERACTIVE = ("button_interaction", "vote_interaction", "multiple_interaction")
@@ -24,6 +24,12 @@ def answerable(card: Fields) -> bool:
     return card.text("card_type") in INTERACTIVE or card.child("action_menu") is not None
 
 
+def files(card: Fields) -> list[str]:
+    """Return the media ids of the files that hang on a card."""
+    rows = card.children("horizontal_content_list")
+    return [row.text("media_id") for row in rows if row.integer("type") == _FILE]
+
+
 def _link(part: Fields, *, needed: int | None = None) -> None:
     kind = part.integer("type")
     if kind == _URL:
@@ -36,20 +42,27 @@ def _link(part: Fields, *, needed: int | None = None) -> None:
         raise WeComError(40058)
 
 
+def _unique(values: list[str], errcode: int) -> None:
+    if len(set(values)) != len(values):
+        raise WeComError(errcode)
+
+
 def _options(question: Fields, most: int) -> None:
-    question.text("question_key", absent=40058)
+    question.text("question_key", absent=40058, octets=limits.CARD_KEY_BYTES)
     options = question.children("option_list")
     if not 1 <= len(options) <= most:
         raise WeComError(42037)
+    _unique([option.text("id", absent=40058, octets=limits.CARD_OPTION_ID_BYTES) for option in options], 40058)
     for option in options:
-        option.text("id", absent=40058, octets=limits.CARD_OPTION_ID_BYTES)
         option.text("text", absent=40058)
 
 
-def _submit(card: Fields) -> None:
+def _submit(card: Fields, *, needed: bool) -> None:
     button = card.child("submit_button")
     if button is None:
-        raise WeComError(40058)
+        if needed:
+            raise WeComError(40058)
+        return
     button.text("text", absent=42038)
     button.text("key", absent=42039, octets=limits.CARD_KEY_BYTES)
 
@@ -63,9 +76,9 @@ def _check_common(card: Fields) -> None:
         items = menu.children("action_list")
         if not 1 <= len(items) <= limits.CARD_MENU_ITEMS:
             raise WeComError(40058)
-        keys = [item.text("key", absent=40058, octets=limits.CARD_KEY_BYTES) for item in items]
-        if len(set(keys)) != len(keys):
-            raise WeComError(42051)
+        for item in items:
+            item.text("text", absent=40058)
+        _unique([item.text("key", absent=40058, octets=limits.CARD_KEY_BYTES) for item in items], 42051)
     quote = card.child("quote_area")
     if quote is not None:
         _link(quote)
@@ -113,18 +126,24 @@ def _check_notice(card: Fields, kind: str, *, titled: bool) -> None:
         paragraph.text("title", absent=42033)
 
 
-def _check_interactive(card: Fields, kind: str) -> None:
+def _check_interactive(card: Fields, kind: str, *, new: bool) -> None:
     if kind == "button_interaction":
+        action = card.child("card_action")
+        if action is not None:
+            _link(action)
         buttons = card.children("button_list")
         if not 1 <= len(buttons) <= limits.CARD_BUTTONS:
             raise WeComError(40058)
+        keys: list[str] = []
         for button in buttons:
             button.text("text", absent=42038)
-            button.integer("style", 1, low=1, high=limits.CARD_BUTTON_STYLES)
+            # Any number will do: WeCom takes one that is no style for the first.
+            button.integer("style", 1)
             if button.integer("type", low=0, high=_URL) == _URL:
                 button.text("url", absent=42028)
             else:
-                button.text("key", absent=42039, octets=limits.CARD_KEY_BYTES)
+                keys.append(button.text("key", absent=42039, octets=limits.CARD_KEY_BYTES))
+        _unique(keys, 42039)
         question = card.child("button_selection")
         if question is not None:
             _options(question, limits.CARD_OPTIONS)
@@ -139,13 +158,14 @@ def _check_interactive(card: Fields, kind: str) -> None:
         questions = card.children("select_list")
         if not 1 <= len(questions) <= limits.CARD_SELECTS:
             raise WeComError(42047)
+        _unique([question.text("question_key") for question in questions], 40058)
         for question in questions:
             _options(question, limits.CARD_OPTIONS)
-    _submit(card)
+    _submit(card, needed=new)
 
 
 def check(card: Fields, *, new: bool) -> None:
-    """Refuse a card that lacks something; one that takes the place of another needs no task_id."""
+    """Refuse a card that lacks something; one that takes the place of another needs neither task_id nor submit_button."""
     kind = card.text("card_type", absent=42031)
     if kind not in (*_NOTICES, *INTERACTIVE):
         raise WeComError(42031)
@@ -162,4 +182,4 @@ def check(card: Fields, *, new: bool) -> None:
     elif not titled:
         raise WeComError(42033)
     else:
-        _check_interactive(card, kind)
+        _check_interactive(card, kind, new=new)

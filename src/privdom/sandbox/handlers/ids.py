@@ -37,11 +37,17 @@ def from_tmp(world: World, call: Call) -> dict[str, object]:
     invalid: list[str] = []
     for tmp_id in dict.fromkeys(tmp_ids):
         known = world.state.tmp_ids.get(tmp_id)
-        if known is None or known[0] != business or user_type != _CUSTOMER:
+        # Only whom staff follow is told.
+        if known is None or known[0] != business or user_type != _CUSTOMER or not _followed(world, known[1]):
             invalid.append(tmp_id)
         else:
             results.append({"tmp_external_userid": tmp_id, "external_userid": known[1]})
     return {"results": results, "invalid_tmp_external_userid_list": invalid}
+
+
+def _followed(world: World, external_userid: str) -> bool:
+    found = world.state.customers.get(external_userid)
+    return found is not None and bool(found.follows)
 
 
 def customer(world: World, call: Call) -> dict[str, object]:

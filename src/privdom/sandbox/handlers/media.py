@@ -53,7 +53,8 @@ _BLOCK: Final = 16
 
 def _file(call: Call) -> FormFile:
     file = call.file
-    # No errcode is told for a body without a file; an empty one has this.
+    # No errcode is told for a body without a file; an empty one has this. The part should be called media; clients
+    # that call it otherwise are in use.
     if file is None or not file.content:
         raise WeComError(44001)
     return file

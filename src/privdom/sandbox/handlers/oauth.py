@@ -48,6 +48,7 @@ def detail(world: World, call: Call) -> dict[str, object]:
         raise WeComError(84015)
     if ticket.created + limits.USER_TICKET_SECONDS <= world.timestamp:
         raise WeComError(84014)
+    world.need_staff(ticket.userid)
     return {
         "userid": ticket.userid,
         "gender": "0",

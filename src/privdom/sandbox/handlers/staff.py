@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from privdom._facts import limits
 from privdom.sandbox.errors import WeComError
@@ -12,6 +13,10 @@ from privdom.sandbox.world import Call, World
 
 
 __all__ = ["get", "ids", "in_short", "number", "of_department", "serving"]
+
+
+# More departments than this nobody is in, so that each row of a staff has a position of its own.
+_ROWS: Final = 1_000
 
 
 def number(query: Mapping[str, str], name: str, *, absent: int | None = None) -> int:
@@ -73,12 +78,12 @@ def ids(world: World, call: Call) -> dict[str, object]:
         raise WeComError(48002)
     body = call.body
     limit = body.integer("limit", limits.STAFF_ID_PAGE, low=1, high=limits.STAFF_ID_PAGE)
-    rows = [
-        {"userid": staff.userid, "department": department}
+    rows = (
+        (staff.number * _ROWS + i, {"userid": staff.userid, "department": department})
         for staff in world.state.staff.values()
-        for department in staff.departments
-    ]
-    found, following = page(enumerate(rows, start=1), limit, Cursors(world.seed, call.path), body.text("cursor"))
+        for i, department in enumerate(staff.departments)
+    )
+    found, following = page(rows, limit, Cursors(world.seed, call.path), body.text("cursor"))
     return {"next_cursor": following, "dept_user": found}
 
 

@@ -9,8 +9,8 @@ from privdom._facts import endpoints, limits
 from privdom._port import Blocking, blocking
 from privdom.wecom._values import Done
 from privdom.wecom.app_messages.cards import Card
+from privdom.wecom.app_messages.contents import AppContent, AppSafety
 from privdom.wecom.app_messages.models import (
-    AppContent,
     AppMessageSent,
     CardReplacement,
     CardUpdated,
@@ -21,6 +21,7 @@ from privdom.wecom.app_messages.models import (
 
 
 if TYPE_CHECKING:
+    from privdom.wecom.retry import Retry
     from privdom.wecom.session import Session
 
 
@@ -28,6 +29,11 @@ __all__ = ["AppMessages", "AsyncAppMessages"]
 
 # A client of ordinary patience has made its last repeat by then. With a shorter check, that could be delivered too.
 _REPEATS_SECONDS = 600
+
+
+def _last_repeat(retry: Retry) -> float:
+    """Return the seconds within which the last repeat is made, when each call takes as long as the wait before it."""
+    return max(_REPEATS_SECONDS, retry.attempts * 2 * max(retry.blocked_wait, retry.longest_wait))
 
 
 class AsyncAppMessages:
@@ -48,7 +54,7 @@ class AsyncAppMessages:
         touser: Iterable[str] = (),
         toparty: Iterable[int] = (),
         totag: Iterable[int] = (),
-        safe: bool = False,
+        safe: AppSafety | int = AppSafety.OPEN,
         enable_id_trans: bool = False,
         enable_duplicate_check: bool = False,
         duplicate_check_interval: int | None = None,
@@ -59,20 +65,23 @@ class AsyncAppMessages:
         Without the duplicate check a second call is a second message, and no
         list tells what became of the first: the client never repeats it. With
         the check, for ten minutes or longer, WeCom does not deliver the same
-        content again, and the client repeats a call whose answer was lost.
+        content again, and the client repeats a call whose answer was lost;
+        where its `Retry` is more patient than that, for as long as it waits.
         Whether a repeat answers the ``msgid`` of the first is documented
         nowhere, so it may be of no use to `recall`.
 
         WeCom advises against minute 0 and 30 of the hour, when everybody sends.
 
         Args:
-            content: a text, or an `AppText`, `Markdown`, `News` or a card such as `TextNotice`.
+            content: a text, or an `AppText`, `Image`, `Voice`, `AppVideo`, `File`, `TextCard`, `News`, `MpNews`,
+                `Markdown`, `MiniProgramNotice` or a card such as `TextNotice`.
             agent_id: of the app whose secret the client has.
-            touser: at most 1,000 userids, or ``[EVERYONE]``.
+            touser: at most 1,000 userids, or ``[EVERYONE]``, but for a `MiniProgramNotice`.
             toparty: at most 100 departments.
             totag: at most 100 tags of staff (not of customers).
-            safe: staff cannot pass it on.
-            enable_id_trans: names stand for ``$userName=USERID$``, ``$departmentName=ID$`` and the like.
+            safe: staff cannot pass it on; of texts, images, videos, files and `MpNews`.
+            enable_id_trans: names stand for ``$userName=USERID$``, ``$departmentName=ID$`` and the like; not in
+                `Markdown` and in what has no words.
             enable_duplicate_check: the same content is not delivered twice within the interval.
             duplicate_check_interval: seconds, at most 4 hours; WeCom's default is 1,800.
 
@@ -81,7 +90,8 @@ class AsyncAppMessages:
 
         Raises:
             UsageError: Nobody to send to, too many, a text too long, a card with a part missing ...
-            BadRequest: All receivers are unknown (81013), a card needs a callback URL (43012) ...
+            BadRequest: No receiver is known and licensed (81013), a media id is none or too old (40007), a card needs a
+                callback URL (43012) ...
             NoPermission: *agent_id* is not this app (301002).
             QuotaExceeded: The corp's 200 messages a day for each account are used up (45009).
         """
@@ -97,7 +107,7 @@ class AsyncAppMessages:
             duplicate_check_interval=duplicate_check_interval,
         )
         seconds = duplicate_check_interval or limits.DUPLICATE_CHECK_SECONDS_DEFAULT
-        guarded = enable_duplicate_check and seconds >= _REPEATS_SECONDS
+        guarded = enable_duplicate_check and seconds >= _last_repeat(self._session.retry)
         endpoint = endpoints.APP_MESSAGE_SEND_CHECKED if guarded else endpoints.APP_MESSAGE_SEND
         return await self._session.call(endpoint, request, AppMessageSent)
 

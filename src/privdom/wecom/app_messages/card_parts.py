@@ -91,6 +91,11 @@ def _options(values: Iterable[CardOption]) -> tuple[CardOption, ...]:
     return _tuple_of(values)
 
 
+def _votes(values: Iterable[CardOption]) -> tuple[CardOption, ...]:
+    # WeCom wants to be told of each option of a vote whether it is ticked.
+    return tuple(attrs.evolve(option, is_checked=bool(option.is_checked)) for option in _tuple_of(values))
+
+
 def fields(values: Iterable[CardField]) -> tuple[CardField, ...]:
     """Return lines of a name and a value as a tuple."""
     return _tuple_of(values)
@@ -305,7 +310,7 @@ class CardOption(Model):
     Args:
         id: what you are called back with, 1 to 128 bytes.
         text: what staff read.
-        is_checked: whether it is ticked at first; votes only.
+        is_checked: whether it is ticked at first; votes only, where the default is that it is not.
     """
 
     id: str
@@ -324,15 +329,25 @@ def _check_options(options: tuple[CardOption, ...], at_most: int) -> None:
 
 @attrs.frozen(repr=False, weakref_slot=False)
 class CardSelect(Model):
-    """A question with 1 to 10 answers, one of which is chosen."""
+    """
+    A question with 1 to 10 answers, one of which is chosen.
+
+    Args:
+        question_key: what you are called back with, 1 to 1,024 bytes.
+        option_list: the answers, each with an id of its own.
+        title: what stands beside or above it.
+        selected_id: the answer that is chosen at first; by default the first.
+        disable: the answer cannot be changed any more; of a `MultipleInteraction`, and only in `update_card`.
+    """
 
     question_key: str
     option_list: tuple[CardOption, ...] = attrs.field(converter=_options)
     title: str = ""
     selected_id: str = ""
+    disable: bool | None = None
 
     def __attrs_post_init__(self) -> None:
-        needed(self.question_key, "question_key")
+        _values.check_bytes(self.question_key, "question_key", limits.CARD_KEY_BYTES, at_least=1)
         _check_options(self.option_list, limits.CARD_OPTIONS)
         if self.selected_id and self.selected_id not in {option.id for option in self.option_list}:
             msg = "selected_id is the id of no option: give one of option_list"
@@ -346,7 +361,7 @@ class CardButton(Model):
 
     Args:
         text: what staff read.
-        key: what you are called back with, 1 to 1,024 bytes.
+        key: what you are called back with, 1 to 1,024 bytes, another one for each button.
         url: leads there instead of calling you back.
         style: one of WeCom's four looks, 1 to 4.
         type: URL for a button with a url.
@@ -384,13 +399,22 @@ class CardSubmit(Model):
 
 @attrs.frozen(repr=False, weakref_slot=False)
 class CardCheckbox(Model):
-    """A vote on 1 to 20 options; with ``mode`` 1 several may be ticked."""
+    """
+    A vote on 1 to 20 options.
+
+    Args:
+        question_key: what you are called back with, 1 to 1,024 bytes.
+        option_list: the options, each with an id of its own.
+        mode: with 1 several may be ticked.
+        disable: the vote cannot be changed any more; only in `update_card`.
+    """
 
     question_key: str
-    option_list: tuple[CardOption, ...] = attrs.field(converter=_options)
+    option_list: tuple[CardOption, ...] = attrs.field(converter=_votes)
     mode: int = 0
+    disable: bool | None = None
 
     def __attrs_post_init__(self) -> None:
-        needed(self.question_key, "question_key")
+        _values.check_bytes(self.question_key, "question_key", limits.CARD_KEY_BYTES, at_least=1)
         _values.check_range(self.mode, "mode", 0, 1)
         _check_options(self.option_list, limits.CARD_VOTES)

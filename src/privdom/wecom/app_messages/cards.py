@@ -153,6 +153,7 @@ class ButtonInteraction(_Card):
 
     Args:
         main_title: must be there.
+        card_action: where a click beside the buttons leads; need not be there.
         task_id: must be there, to be sent.
         button_list: 1 to 6 buttons.
         button_selection: a question above them.
@@ -168,6 +169,7 @@ class ButtonInteraction(_Card):
         self._check()
         self._check_title()
         _values.check_count(self.button_list, "button_list", at_least=1, at_most=limits.CARD_BUTTONS)
+        check_unique((button.key for button in self.button_list if button.key), "key")
 
 
 @attrs.frozen(repr=False, weakref_slot=False, kw_only=True)
@@ -175,14 +177,17 @@ class VoteInteraction(_Card):
     """
     A card to vote on (投票选择型); what is not told here is as in `ButtonInteraction`.
 
+    The page of WeCom gives it no other parts than these, main_title, source and
+    task_id, and does not tell what becomes of others.
+
     Args:
         checkbox: the question and what may be ticked.
-        submit_button: hands it in.
+        submit_button: hands it in; must be there, to be sent.
     """
 
     card_type: ClassVar[str] = "vote_interaction"
     checkbox: CardCheckbox
-    submit_button: CardSubmit
+    submit_button: CardSubmit | None = None
     replace_text: str = ""
 
     def __attrs_post_init__(self) -> None:
@@ -193,16 +198,16 @@ class VoteInteraction(_Card):
 @attrs.frozen(repr=False, weakref_slot=False, kw_only=True)
 class MultipleInteraction(_Card):
     """
-    A card with several questions (多项选择型); what is not told here is as in `ButtonInteraction`.
+    A card with several questions (多项选择型); what is not told here is as in `VoteInteraction`.
 
     Args:
-        select_list: 1 to 3 questions.
-        submit_button: hands the answers in.
+        select_list: 1 to 3 questions, each with a key of its own.
+        submit_button: hands the answers in; must be there, to be sent.
     """
 
     card_type: ClassVar[str] = "multiple_interaction"
     select_list: tuple[CardSelect, ...] = attrs.field(converter=selects)
-    submit_button: CardSubmit
+    submit_button: CardSubmit | None = None
     replace_text: str = ""
 
     def __attrs_post_init__(self) -> None:
@@ -224,6 +229,17 @@ def check_for_sending(card: Card) -> None:
     if (interactive or card.action_menu is not None) and not card.task_id:
         msg = "the card needs a task_id, since staff can answer it: give one that the app has not used yet"
         raise UsageError(msg)
-    if not isinstance(card, TextNotice | NewsNotice) and card.replace_text:
-        msg = "replace_text is for cards that were answered: leave it out, and give it to update_card"
+    if isinstance(card, TextNotice | NewsNotice):
+        return
+    if card.replace_text or _disabled(card):
+        msg = "replace_text and disable are for cards that were answered: leave them out, and give them to update_card"
         raise UsageError(msg)
+    if not isinstance(card, ButtonInteraction) and card.submit_button is None:
+        msg = "the card has no submit_button, so nobody could hand it in: give one"
+        raise UsageError(msg)
+
+
+def _disabled(card: ButtonInteraction | VoteInteraction | MultipleInteraction) -> bool:
+    if isinstance(card, VoteInteraction):
+        return bool(card.checkbox.disable)
+    return isinstance(card, MultipleInteraction) and any(select.disable for select in card.select_list)

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Any, Final
 
 import attrs
 
 from privdom._facts import limits
 from privdom.errors import UsageError
 from privdom.wecom import _values
+from privdom.wecom._content import File, Image, Video
 from privdom.wecom._values import HIDDEN, Model
 from privdom.wecom.app_messages.cards import Card, check_for_sending
+from privdom.wecom.app_messages.contents import (
+    AppContent,
+    AppSafety,
+    AppText,
+    AppVideo,
+    Markdown,
+    MiniProgramNotice,
+    MpNews,
+    News,
+    PlainContent,
+    TextCard,
+    Voice,
+)
 from privdom.wecom.wire import NO_EXTRA, Extra, Joined
 
 
 __all__ = [
     "EVERYONE",
-    "AppContent",
     "AppMessageSent",
-    "AppText",
-    "Article",
     "CardReplacement",
     "CardUpdated",
-    "Markdown",
-    "News",
     "RecallAppMessageRequest",
     "SendAppMessageRequest",
     "UpdateCardRequest",
@@ -35,90 +44,22 @@ _NOBODY = Joined()
 EVERYONE = "@all"
 """As the only receiver: all staff in the app's visible range."""
 
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class AppText(Model):
-    """A text, 1 to 2,048 bytes in UTF-8; WeCom cuts what is longer. Line breaks and ``<a href>`` are understood."""
-
-    content: str
-    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
-
-    def __attrs_post_init__(self) -> None:
-        _values.check_bytes(self.content, "content", limits.APP_MESSAGE_TEXT_BYTES, at_least=1)
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class Markdown(Model):
-    """
-    A text with marks, 1 to 2,048 bytes in UTF-8.
-
-    Headings, bold, links, code in a line, quotes, and ``<font color="info">``,
-    ``comment`` or ``warning``. Not shown where staff read in WeChat.
-    """
-
-    content: str
-    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
-
-    def __attrs_post_init__(self) -> None:
-        _values.check_bytes(self.content, "content", limits.APP_MESSAGE_TEXT_BYTES, at_least=1)
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class Article(Model):
-    """
-    One article of news: a link or a page of a mini program.
-
-    Args:
-        title: 1 to 128 bytes in UTF-8.
-        url: at most 2,048 bytes.
-        description: at most 512 bytes.
-        picurl: of a picture, 1068 x 455 for the first and 150 x 150 for the others at best.
-        appid: of a mini program that is linked to the app, instead of a url.
-        pagepath: at most 128 bytes.
-    """
-
-    title: str
-    url: str = ""
-    description: str = ""
-    picurl: str = ""
-    appid: str = ""
-    pagepath: str = ""
-    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
-
-    def __attrs_post_init__(self) -> None:
-        _values.check_bytes(self.title, "title", limits.ARTICLE_TITLE_BYTES, at_least=1)
-        _values.check_bytes(self.url, "url", limits.ARTICLE_URL_BYTES)
-        _values.check_bytes(self.description, "description", limits.ARTICLE_DESCRIPTION_BYTES)
-        _values.check_bytes(self.picurl, "picurl", limits.ARTICLE_URL_BYTES)
-        _values.check_bytes(self.pagepath, "pagepath", limits.ARTICLE_PAGE_BYTES)
-        if bool(self.appid) != bool(self.pagepath):
-            msg = "a mini program needs both appid and pagepath"
-            raise UsageError(msg)
-        if bool(self.url) == bool(self.appid):
-            msg = "an article needs a url, or appid and pagepath: WeCom ignores url where all are given"
-            raise UsageError(msg)
-
-
-def _articles(values: Iterable[Article]) -> tuple[Article, ...]:
-    if isinstance(values, Model):
-        msg = "one article was given where a list is due: put it in brackets"
-        raise UsageError(msg)
-    return tuple(values)
-
-
-@attrs.frozen(repr=False, weakref_slot=False)
-class News(Model):
-    """1 to 8 articles."""
-
-    articles: tuple[Article, ...] = attrs.field(converter=_articles)
-    extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
-
-    def __attrs_post_init__(self) -> None:
-        _values.check_count(self.articles, "articles", at_least=1, at_most=limits.ARTICLES)
-
-
-AppContent: TypeAlias = str | AppText | Markdown | News | Card
-"""What an app can send; a bare text is an `AppText`."""
+_KINDS: Final = (
+    "text",
+    "image",
+    "voice",
+    "video",
+    "file",
+    "textcard",
+    "news",
+    "mpnews",
+    "markdown",
+    "miniprogram_notice",
+    "template_card",
+)
+# The page of WeCom tells of ``safe`` and of ``enable_id_trans`` for these; the others would ignore them.
+_SAFE: Final = frozenset({"text", "image", "video", "file", "mpnews"})
+_WITH_NAMES: Final = frozenset({"text", "textcard", "news", "mpnews", "miniprogram_notice", "template_card"})
 
 
 def _joined(values: Iterable[str]) -> Joined:
@@ -126,6 +67,9 @@ def _joined(values: Iterable[str]) -> Joined:
 
 
 def _joined_numbers(values: Iterable[int]) -> Joined:
+    if isinstance(values, str):
+        msg = "one text was given where numbers are due: give a list of departments or tags, such as [1, 2]"
+        raise UsageError(msg)
     return Joined(str(value) for value in values)
 
 
@@ -146,7 +90,7 @@ def _check_receivers(touser: Joined, toparty: Joined, totag: Joined) -> None:
 
 @attrs.frozen(repr=False, weakref_slot=False, kw_only=True)
 class SendAppMessageRequest(Model):
-    """A message of an app to staff: `of` makes one. Its kind says which of the four contents it has."""
+    """A message of an app to staff: `of` makes one. ``msgtype`` says which of the contents it has."""
 
     touser: Joined = attrs.field(default=_NOBODY, converter=_joined)
     toparty: Joined = attrs.field(default=_NOBODY, converter=_joined_numbers)
@@ -154,8 +98,15 @@ class SendAppMessageRequest(Model):
     msgtype: str
     agentid: int
     text: AppText | None = None
-    markdown: Markdown | None = None
+    image: Image | None = None
+    voice: Voice | None = None
+    video: AppVideo | None = None
+    file: File | None = None
+    textcard: TextCard | None = None
     news: News | None = None
+    mpnews: MpNews | None = None
+    markdown: Markdown | None = None
+    miniprogram_notice: MiniProgramNotice | None = None
     template_card: Card | None = None
     safe: int | None = None
     enable_id_trans: int | None = None
@@ -165,22 +116,36 @@ class SendAppMessageRequest(Model):
     def __attrs_post_init__(self) -> None:
         _check_receivers(self.touser, self.toparty, self.totag)
         _values.check_range(self.agentid, "agent_id", 0, 2**31 - 1)
-        contents = {
-            "text": self.text,
-            "markdown": self.markdown,
-            "news": self.news,
-            "template_card": self.template_card,
-        }
-        if [self.msgtype] != [kind for kind, content in contents.items() if content is not None]:
-            msg = "msgtype must name the one content that is given: text, markdown, news or template_card"
+        if [self.msgtype] != [kind for kind in _KINDS if getattr(self, kind) is not None]:
+            msg = f"msgtype must name the one content that is given: one of {', '.join(_KINDS)}"
             raise UsageError(msg)
         if self.template_card is not None:
             check_for_sending(self.template_card)
-        _values.check_range(self.safe, "safe", 0, 1)
+        if self.image is not None and not self.image.media_id:
+            msg = "an app sends an image by its media_id, not by pic_url: upload it with media.image"
+            raise UsageError(msg)
+        if self.miniprogram_notice is not None and EVERYONE in self.touser:
+            msg = "WeCom sends no notice of a mini program to @all: name the receivers"
+            raise UsageError(msg)
+        self._check_switches()
         interval = self.duplicate_check_interval
         _values.check_range(interval, "duplicate_check_interval", 1, limits.DUPLICATE_CHECK_SECONDS)
         if interval is not None and not self.enable_duplicate_check:
             msg = "duplicate_check_interval is of no use without the check: give enable_duplicate_check=True"
+            raise UsageError(msg)
+
+    def _check_switches(self) -> None:
+        _values.check_range(self.safe, "safe", AppSafety.OPEN, AppSafety.CORP_ONLY)
+        if self.safe and self.msgtype not in _SAFE:
+            msg = (
+                f"WeCom knows no confidential {self.msgtype}: leave safe out, or send one of {', '.join(sorted(_SAFE))}"
+            )
+            raise UsageError(msg)
+        if self.safe == AppSafety.CORP_ONLY and self.msgtype != MpNews.msgtype:
+            msg = "only mpnews can be kept within the corp: give safe=AppSafety.CONFIDENTIAL"
+            raise UsageError(msg)
+        if self.enable_id_trans and self.msgtype not in _WITH_NAMES:
+            msg = f"WeCom puts no names into {self.msgtype}: leave enable_id_trans out, and write the names yourself"
             raise UsageError(msg)
 
     @classmethod
@@ -192,32 +157,33 @@ class SendAppMessageRequest(Model):
         touser: Iterable[str] = (),
         toparty: Iterable[int] = (),
         totag: Iterable[int] = (),
-        safe: bool = False,
+        safe: AppSafety | int = AppSafety.OPEN,
         enable_id_trans: bool = False,
         enable_duplicate_check: bool = False,
         duplicate_check_interval: int | None = None,
     ) -> SendAppMessageRequest:
         """Return the message with this content; `AsyncAppMessages.send` tells what the arguments mean."""
-        text = AppText(content) if isinstance(content, str) else content if isinstance(content, AppText) else None
-        markdown = content if isinstance(content, Markdown) else None
-        news = content if isinstance(content, News) else None
-        card = content if not isinstance(content, str | AppText | Markdown | News) else None
-        kinds = {"text": text, "markdown": markdown, "news": news, "template_card": card}
+        if isinstance(content, str):
+            content = AppText(content)
+        elif isinstance(content, Video):
+            content = AppVideo(content.media_id)
+        kind = content.msgtype if isinstance(content, PlainContent) else "template_card"
+        if not isinstance(content, PlainContent | Card):  # pyright: ignore[reportUnnecessaryIsInstance]
+            msg = f"an app cannot send a {type(content).__name__}: give a text, an Image, a News, a card ..."
+            raise UsageError(msg)
+        made: dict[str, Any] = {kind: content}
         return cls(
             touser=touser,
             toparty=toparty,
             totag=totag,
-            msgtype=next(kind for kind, value in kinds.items() if value is not None),
+            msgtype=kind,
             agentid=agent_id,
-            text=text,
-            markdown=markdown,
-            news=news,
-            template_card=card,
             # WeCom's defaults are left out.
-            safe=1 if safe else None,
+            safe=int(safe) or None,
             enable_id_trans=1 if enable_id_trans else None,
             enable_duplicate_check=1 if enable_duplicate_check else None,
             duplicate_check_interval=duplicate_check_interval,
+            **made,
         )
 
 

@@ -73,7 +73,7 @@ class AsyncMedia:
         name: str | None = None,
     ) -> UploadedMedia:
         """
-        Upload a temporary file for messages, welcome messages and the like (WeCom documentation 90253).
+        Upload a temporary file for messages to customers or staff, welcomes and the like (WeCom documentation 90253).
 
         Moments and the product album do not take it: see `upload_attachment`.
 
@@ -124,7 +124,7 @@ class AsyncMedia:
 
     async def upload_image(self, media: MediaSource, *, name: str | None = None) -> UploadedImage:
         """
-        Upload an image that stays, for the ``pic_url`` of messages (WeCom documentation 90256).
+        Upload an image that stays, for the ``pic_url`` of messages and the text of `MpArticle` (WeCom documentation 90256).
 
         A corp can upload 1,000 a day and 3,000 a month. Outside WeCom the URL shows nothing.
 
@@ -196,7 +196,7 @@ class AsyncMedia:
             headers = {"Range": f"bytes={at}-{last}"}
             async with self._session.download(endpoints.MEDIA_GET, request, headers) as answer:
                 told = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-                if told is None or int(told[1]) != at or int(told[2]) < at:
+                if told is None or int(told[1]) != at or not at <= int(told[2]) <= last:
                     msg = f"{endpoints.MEDIA_GET.path} answered with another part of the file than was asked for"
                     raise NotUnderstood(msg)
                 yield answer

@@ -201,7 +201,8 @@ def filename_of(disposition: str) -> str:
     """Return the name in a Content-Disposition, without any folders; empty where there is none."""
     head = Message()
     head["Content-Disposition"] = disposition
-    return PureWindowsPath(head.get_filename("")).name
+    name = PureWindowsPath(head.get_filename("")).name
+    return "" if name == ".." else name
 
 
 class NewFile:
