@@ -82,6 +82,11 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a bare userid": (lambda: BatchContactsRequest("anna"), "put it in brackets"),
     "too many in a batch": (lambda: BatchContactsRequest([f"s{i}" for i in range(101)]), "takes 100 at a time"),
     "batch limit": (lambda: BatchContactsRequest(["a"], limit=101), "limit is 101: it must be from 1 to 100"),
+    "a bare department": (lambda: MomentSenders(department_list="12"), "a text was given"),  # type: ignore[arg-type]
+    "a bare department of a code": (
+        lambda: ContactWayUpdate("c", party="12"),  # type: ignore[arg-type]
+        "a text was given",
+    ),
     "nothing to remark": (lambda: RemarkRequest("a", "wm1"), "there is nothing to note"),
     "long remark": (lambda: RemarkRequest("a", "wm1", remark="长" * 21), "remark has 21 characters"),
     "long description": (lambda: RemarkRequest("a", "wm1", description="长" * 151), "0 to 150"),

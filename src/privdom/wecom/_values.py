@@ -154,13 +154,16 @@ def texts_or_none(values: Iterable[str] | None) -> tuple[str, ...] | None:
 
 
 def numbers(values: Iterable[int]) -> tuple[int, ...]:
-    """Return a list of numbers as a tuple."""
+    """Return a list of numbers as a tuple; a text is a slip that would become its digits."""
+    if isinstance(values, str):
+        msg = "a text was given where a list of numbers is due: put the number in brackets, without quotes"
+        raise UsageError(msg)
     return tuple(values)
 
 
 def numbers_or_none(values: Iterable[int] | None) -> tuple[int, ...] | None:
     """Return the same, and None for None."""
-    return None if values is None else tuple(values)
+    return None if values is None else numbers(values)
 
 
 # --- Checks: each returns the value as it is to be sent, or raises UsageError
