@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from privdom.sandbox import Quota, RemoteSandbox, Sandbox
+from privdom.sandbox.__main__ import main
 from tests.sandbox.conftest import sign_in, staffed
 
 
@@ -105,6 +106,8 @@ def test_commands(served: tuple[Sandbox, str]) -> None:
         ("rules", {"quotas": [1]}, "quotas must be an array, not [1]"),
         ("rules", {"moment_quota": [1, 2, 3]}, "moment_quota must be an array of an integer and a number"),
         ("befriend", {"userid": "anna", "external_userid": "wmNO"}, "there is no customer 'wmNO'"),
+        ("scan", {"config_id_or_state": "poster", "external_userid": "wmNEW"}, "no code has the config_id or state"),
+        ("open_link", {"link_id_or_url": "poster", "external_userid": "wmNEW"}, "there is no link 'poster'"),
         ("admin_adds_tags", {"group_name": "g", "names": ["a" * 31]}, "invalid tag name size"),
         ("set_callback", {"url": "http://x", "encoding_aes_key": "short"}, "43 letters and digits, not 5"),
         ("verify_callback_url", {}, "set callback_url first"),
@@ -283,3 +286,17 @@ def test_port_taken(served: tuple[Sandbox, str]) -> None:
     _, url = served
     with pytest.raises(OSError), Sandbox().serving(port=int(url.rpartition(":")[2])):
         pass
+
+
+def test_a_process_that_cannot_start(served: tuple[Sandbox, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """What hinders the command line is said in one line, and by its exit status."""
+    _, url = served
+    for status, arguments, said in (
+        (2, ["--encoding-aes-key", "short"], "43 letters and digits"),
+        (2, ["--now", "noon"], "--now"),
+        (1, ["--port", url.rpartition(":")[2]], "cannot listen on 127.0.0.1 port"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert status == stopped.value.code
+        assert said in capsys.readouterr().err

@@ -17,6 +17,7 @@ from privdom.sandbox.handlers import codes, intercept_rules, products, tags
 from privdom.sandbox.handlers.groups import seal_group
 from privdom.sandbox.record import TagEntry
 from privdom.sandbox.state import (
+    AcquisitionLink,
     ContactWay,
     Follow,
     Group,
@@ -103,7 +104,8 @@ def group_of(world: World, chat_id: str) -> Group:
     return group
 
 
-def _way(world: World, config_id_or_state: str) -> ContactWay:
+def way_of(world: World, config_id_or_state: str) -> ContactWay:
+    """Return a code that exists and can be scanned."""
     ways = world.state.ways
     way = ways.get(config_id_or_state) or next((w for w in ways.values() if w.state == config_id_or_state), None)
     if way is None:
@@ -124,9 +126,8 @@ def welcome_ticket(world: World, follow: Follow) -> str:
     return code
 
 
-def scan(world: World, config_id_or_state: str, external_userid: str) -> Scanned:
+def scan(world: World, way: ContactWay, external_userid: str) -> Scanned:
     """Have a customer, who exists, scan a code."""
-    way = _way(world, config_id_or_state)
     state = world.state
     behind = codes.staff_of(world, way.users, way.parties)
     follows = state.customers[external_userid].follows
@@ -147,13 +148,18 @@ def scan(world: World, config_id_or_state: str, external_userid: str) -> Scanned
     return Scanned(external_userid, userid, way.state, code)
 
 
-def open_link(world: World, link_id_or_url: str, external_userid: str, channel: str, *, adds: bool) -> Opened:
-    """Have a customer, who exists, open a link, and add whom it shows."""
-    link, in_url = links.find(world, link_id_or_url)
+def link_of(world: World, link_id_or_url: str) -> tuple[AcquisitionLink, str]:
+    """Return a link that exists, and the channel in its address."""
+    link, channel = links.find(world, link_id_or_url)
     if link is None:
         msg = f"there is no link {link_id_or_url!r}"
         raise ValueError(msg)
-    state, channel = world.state, links.cut(channel) or in_url
+    return link, channel
+
+
+def open_link(world: World, link: AcquisitionLink, external_userid: str, channel: str, *, adds: bool) -> Opened:
+    """Have a customer, who exists, open a link, and add whom it shows."""
+    state = world.state
     customer = state.customers[external_userid]
     state.link_clicks.append(LinkClick(link.link_id, external_userid, world.timestamp))
     marks = (("LinkId", link.link_id), ("State", channel))

@@ -177,9 +177,10 @@ class People:
     def scan(self, config_id_or_state: str, name: str | None = None, *, external_userid: str | None = None) -> Scanned:
         """Have a customer scan a code: one of its staff becomes theirs. A new customer, if no id is given."""
         with self._lock:
+            way = acts.way_of(self._world, config_id_or_state)
             if external_userid is None or external_userid not in self._world.state.customers:
                 external_userid = self.add_customer(external_userid, name)
-            return acts.scan(self._world, config_id_or_state, external_userid)
+            return acts.scan(self._world, way, external_userid)
 
     def open_link(
         self,
@@ -197,9 +198,11 @@ class People:
         who is added takes one of the uses that `add_link_uses` gives.
         """
         with self._lock:
+            link, in_url = acts.link_of(self._world, link_id_or_url)
             if external_userid is None or external_userid not in self._world.state.customers:
                 external_userid = self.add_customer(external_userid, name)
-            return acts.open_link(self._world, link_id_or_url, external_userid, customer_channel, adds=adds)
+            channel = links.cut(customer_channel) or in_url
+            return acts.open_link(self._world, link, external_userid, channel, adds=adds)
 
     def befriend(self, userid: str, external_userid: str, *, add_way: int = 2, state: str = "") -> str:
         """Have staff and an existing customer connect in another way; return the welcome code."""
