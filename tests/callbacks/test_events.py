@@ -214,7 +214,9 @@ def test_events_pickle() -> None:
     assert event == pickle.loads(pickle.dumps(event))
 
 
-names = st.sampled_from(["UserID", "ExternalUserID", "State", "MemChangeList", "JoinScene", "CreateTime", "Id", "SuiteId"])
+names = st.sampled_from(
+    ["UserID", "ExternalUserID", "State", "MemChangeList", "JoinScene", "CreateTime", "Id", "SuiteId"]
+)
 values = st.text(st.characters(codec="utf-8", exclude_characters="<&>,\r", exclude_categories=["Cc", "Z"]), max_size=8)
 
 

@@ -57,8 +57,12 @@ def everything(box: Sandbox, api: Api) -> None:
     box.rename_group(group, "x")
     box.change_group_notice(group, "x")
     box.dismiss_group(group)
-    link = api.post("customer_acquisition/create_link", link_name="门店", range={"user_list": ["ben"]})["link"]["link_id"]
-    other = api.post("customer_acquisition/create_link", link_name="他", range={"user_list": ["anna"]})["link"]["link_id"]
+    link = api.post("customer_acquisition/create_link", link_name="门店", range={"user_list": ["ben"]})["link"][
+        "link_id"
+    ]
+    other = api.post("customer_acquisition/create_link", link_name="他", range={"user_list": ["anna"]})["link"][
+        "link_id"
+    ]
     box.admin_buys_link_uses(20, expires=box.clock.now() + timedelta(days=10))
     opened = [box.open_link(link, channel) for channel in ["door", "", *"abcdefghijklmnopqr"]]
     for _ in range(3):

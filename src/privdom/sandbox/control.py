@@ -95,20 +95,17 @@ _PLAIN: Final[Mapping[object, tuple[type | tuple[type, ...], str]]] = {
 }
 
 
-def _read(hint: Any, value: Any) -> object:
+def _read(hint: Any, value: object) -> object:
     """Return the argument that JSON's *value* stands for, where *hint* is wanted; ValueError if it is not of that kind."""
     kind = get_origin(hint)
     if kind in (Union, UnionType):
         return _first(get_args(hint), value)
     if kind is Literal and value in get_args(hint):
         return value
-    if kind in (Sequence, Collection, tuple) and isinstance(value, list):
-        return tuple(_read(get_args(hint)[0], one) for one in cast("list[Any]", value))
-    if hint is Quota and isinstance(value, list):
-        calls, seconds = cast("list[Any]", value)
-        return Quota(cast("int", _read(int, calls)), cast("float", _read(float, seconds)))
+    if isinstance(value, list):
+        return _array(hint, cast("list[object]", value))
     if hint is datetime and isinstance(value, str):
-        return datetime.fromisoformat(value)
+        return _moment(value)
     if hint is timedelta:
         return timedelta(seconds=cast("float", _read(float, value)))
     # True is an integer to Python, and none to JSON.
@@ -117,7 +114,23 @@ def _read(hint: Any, value: Any) -> object:
     raise ValueError
 
 
-def _first(hints: tuple[Any, ...], value: Any) -> object:
+def _moment(text: str) -> datetime:
+    when = datetime.fromisoformat(text)
+    if when.tzinfo is None:
+        raise ValueError
+    return when
+
+
+def _array(hint: Any, values: list[object]) -> object:
+    if hint is Quota:
+        calls, seconds = values
+        return Quota(cast("int", _read(int, calls)), cast("float", _read(float, seconds)))
+    if get_origin(hint) not in (Sequence, Collection, tuple):
+        raise ValueError
+    return tuple(_read(get_args(hint)[0], one) for one in values)
+
+
+def _first(hints: tuple[Any, ...], value: object) -> object:
     for hint in hints:
         with suppress(ValueError):
             return _read(hint, value)
@@ -134,7 +147,7 @@ def _called(hint: Any) -> list[str]:
         return ["an array"]
     if hint is Quota:
         return ["an array of an integer and a number"]
-    return [{datetime: "a time in ISO 8601", timedelta: "seconds"}.get(hint) or _PLAIN[hint][1]]
+    return [{datetime: "a time in ISO 8601 with its offset", timedelta: "seconds"}.get(hint) or _PLAIN[hint][1]]
 
 
 def _arguments(taker: Callable[..., object], given: Arguments) -> Arguments:
@@ -144,7 +157,7 @@ def _arguments(taker: Callable[..., object], given: Arguments) -> Arguments:
     Raises:
         TypeError: One is not of its kind. Those that *taker* does not have are left for it to refuse.
     """
-    hints = get_type_hints(taker.__init__ if isinstance(taker, type) else taker)
+    hints = get_type_hints(taker)
     read: Arguments = {}
     for name, value in given.items():
         try:
