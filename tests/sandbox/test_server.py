@@ -69,9 +69,10 @@ def served() -> Iterator[tuple[Sandbox, str]]:
 
 def test_commands(served: tuple[Sandbox, str]) -> None:
     """Commands answer 404 where there is none, 400 where the arguments are wrong."""
-    _, url = served
+    box, url = served
     base = f"{url}/_sandbox"
 
+    assert box.agent_id == httpx.get(f"{base}/agent_id").json()["result"]
     assert 404 == httpx.post(f"{base}/nothing").status_code
     assert "anna" in httpx.post(f"{base}/add_staff", json={"userid": "anna"}).json()["error"]
     for content in (b"[]", b"{", b'{"wrong": 1}'):
