@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -319,6 +321,22 @@ def test_the_limit_and_the_corp_choose_the_messages(on_port: OnPort, store: Stor
     on_port(scenario, clock=Hand())
 
 
+def test_a_run_takes_more_messages_than_a_statement_has_parameters() -> None:
+    """However high the limit is, a run takes so many, in the order of their arrival, and so many can be listed."""
+    customers = [f"wo{n:04}" for n in range(1_200)]
+    seen: list[tuple[str, str]] = []
+    with Store("sqlite://") as store, WeCom(CORP, "secret", clock=Hand()) as wecom:
+        with store.begin() as conn:
+            driver = conn.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 1_010)
+        put(store, *customers)
+
+        assert Dispatcher(wecom, store, [Recorder("welcome", seen, set(customers))]).run(limit=5_000) == 0
+        assert [who for _, who in seen] == customers
+        assert len(SqlInbox(store).failing(CORP, limit=5_000)) == len(customers)
+
+
 def test_done_messages_are_forgotten_when_told(on_port: OnPort, store: Store) -> None:
     """Old messages go, unless they are not done; their digests go with them."""
 
@@ -377,10 +395,11 @@ def test_the_blocking_twin_works_the_same(store: Store) -> None:
 
 
 def test_reprs_tell_where_and_hide_what(store: Store) -> None:
-    """The inbox names its store; a message does not show its text."""
+    """The inbox names its store; a message shows neither its text nor what a handler said of it."""
     put(store, "wo1")
     Dispatcher(WeCom(CORP, "s", clock=Hand()), store, [Recorder("welcome", [], {"wo1"})]).run()
     (failing,) = SqlInbox(store).failing(CORP)
 
     assert repr(SqlInbox(store)).startswith("<SqlInbox in <Store")
     assert "<xml>" not in repr(failing)
+    assert "wo1" not in repr(failing)

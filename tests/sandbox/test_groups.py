@@ -70,6 +70,76 @@ def test_mistakes(api: Api) -> None:
             wrong()
 
 
+def _events(api: Api, group: str) -> list[dict[str, str]]:
+    told = (dict(event.fields) for event in api.box.record.events if event.event == "change_external_chat")
+    return [fields for fields in told if fields["ChatId"] == group and "UpdateDetail" in fields]
+
+
+def _members(api: Api, group: str) -> dict[str, tuple[int, int, str]]:
+    rows = sign_in(api.box, api.client).post("groupchat/get", chat_id=group)["group_chat"]["member_list"]
+    return {m["userid"]: (m["join_time"], m["join_scene"], m.get("invitor", {}).get("userid", "")) for m in rows}
+
+
+def test_how_people_join(api: Api) -> None:
+    """The event tells only invited or scanned, by numbers of its own; the group tells who was invited, how and by whom."""
+    group = api.box.add_group(owner="anna")
+    now = int(api.box.clock.now().timestamp())
+    for scene, who in enumerate(("wmA", "wmB", "wmC"), start=1):
+        api.box.join_group(group, [who], scene=scene)
+
+    assert ["0", "0", "3"] == [event["JoinScene"] for event in _events(api, group)]
+    members = _members(api, group)
+    assert [(now, 1, "anna"), (now, 2, "anna"), (now, 3, "")] == [members[who] for who in ("wmA", "wmB", "wmC")]
+    with pytest.raises(ValueError, match="scene"):
+        api.box.join_group(group, ["wmD"], scene=0)
+
+
+def test_who_is_there_does_not_join(api: Api) -> None:
+    """Nobody joins twice: they came when they came, and no event counts them."""
+    group = api.box.add_group(owner="anna", members=["wmA"])
+    before = _members(api, group)["wmA"]
+    api.box.advance(timedelta(hours=1))
+    api.box.join_group(group, ["wmA"])
+    assert [] == _events(api, group)
+    api.box.join_group(group, ["wmA", "wmB", "wmB"])
+
+    [event] = _events(api, group)
+    assert ("1", "wmB") == (event["MemChangeCnt"], event["MemChangeList"])
+    assert before == _members(api, group)["wmA"]
+
+
+def test_how_people_leave(api: Api) -> None:
+    """By themselves, or because an admin removes them; if one of them is not there, nobody leaves."""
+    group = api.box.add_group(owner="anna", members=["wmA", "wmB"])
+    with pytest.raises(ValueError, match="wmC is not in the group"):
+        api.box.leave_group(group, ["wmA", "wmC"])
+    assert [] == _events(api, group)
+    assert {"anna", "wmA", "wmB"} == set(_members(api, group))
+    api.box.leave_group(group, ["wmA"])
+    api.box.leave_group(group, ["wmB", "wmB"], scene=1)
+
+    assert [("0", "1"), ("1", "1")] == [(event["QuitScene"], event["MemChangeCnt"]) for event in _events(api, group)]
+    with pytest.raises(ValueError, match="scene"):
+        api.box.leave_group(group, ["anna"], scene=3)
+
+
+def test_owner_and_notice_by_hand(api: Api) -> None:
+    """The owner gives the group to staff who are in it, and writes a notice: each fires its event, without members."""
+    group = api.box.add_group(owner="anna", members=["ben", "wmA"])
+    api.box.change_group_owner(group, "ben")
+    api.box.change_group_notice(group, "周五上新")
+    shown = sign_in(api.box, api.client).post("groupchat/get", chat_id=group)["group_chat"]
+
+    assert ("ben", "周五上新") == (shown["owner"], shown["notice"])
+    assert [
+        {"ChatId": group, "UpdateDetail": "change_owner"},
+        {"ChatId": group, "UpdateDetail": "change_notice"},
+    ] == _events(api, group)
+    for wrong in ("wmA", "chen", "nobody", "ben"):
+        with pytest.raises(ValueError):
+            api.box.change_group_owner(group, wrong)
+
+
 def _give(api: Api, *groups: str, to: str) -> dict[str, int]:
     answer = sign_in(api.box, api.client).post("groupchat/onjob_transfer", chat_id_list=list(groups), new_owner=to)
     assert answer["errcode"] == 0, answer

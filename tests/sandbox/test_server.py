@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from privdom.sandbox import Quota, RemoteSandbox, Sandbox
+from privdom.sandbox.__main__ import main
 from tests.sandbox.conftest import sign_in, staffed
 
 
@@ -68,15 +69,73 @@ def served() -> Iterator[tuple[Sandbox, str]]:
 
 def test_commands(served: tuple[Sandbox, str]) -> None:
     """Commands answer 404 where there is none, 400 where the arguments are wrong."""
-    _, url = served
+    box, url = served
     base = f"{url}/_sandbox"
 
+    assert box.agent_id == httpx.get(f"{base}/agent_id").json()["result"]
     assert 404 == httpx.post(f"{base}/nothing").status_code
     assert "anna" in httpx.post(f"{base}/add_staff", json={"userid": "anna"}).json()["error"]
     for content in (b"[]", b"{", b'{"wrong": 1}'):
         assert 400 == httpx.post(f"{base}/add_staff", content=content).status_code
     assert "<Sandbox" in httpx.post(f"{base}/repr").json()["result"]
     assert "2026-01-05T09:00:00+00:00" == httpx.get(f"{base}/clock").json()["result"]["now"]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "wrong"),
+    [
+        ("add_staff", {"userid": 5}, "userid must be a string, not 5"),
+        ("add_staff", {"userid": "x", "capacity": "many"}, 'capacity must be an integer, not "many"'),
+        ("add_staff", {"userid": "x", "capacity": True}, "capacity must be an integer, not true"),
+        ("add_staff", {"userid": "x", "serving": 1}, "serving must be true or false, not 1"),
+        ("add_staff", {"userid": "x", "confirm_delay": "soon"}, 'confirm_delay must be seconds, "never" or null'),
+        ("add_staff", {"userid": "x", "department": [1, "b"]}, "department must be an integer or an array"),
+        ("add_customer", {"staff": "anna"}, 'staff must be an array, not "anna"'),
+        ("add_customer", {"created": 5}, "created must be a time in ISO 8601 with its offset or null"),
+        ("join_group", {"chat_id": "wrG", "ids": "wmA"}, 'ids must be an array, not "wmA"'),
+        ("join_group", {"chat_id": "wrG", "ids": None}, "ids must be an array, not null"),
+        ("member_writes", {"chat_id": "wrG", "member_id": ["x"]}, 'member_id must be a string, not ["x"]'),
+        ("advance", {"by": 1e30}, "by must be seconds, not 1e+30"),
+        ("advance", {"by": "soon"}, 'by must be seconds, not "soon"'),
+        ("advance_to", {"when": "tomorrow"}, 'when must be a time in ISO 8601 with its offset, not "tomorrow"'),
+        ("add_customer", {"created": "2025-01-01T09:00"}, 'with its offset or null, not "2025-01-01T09:00"'),
+        ("faults/add", {"kind": "busy", "times": "two"}, 'times must be an integer, not "two"'),
+        ("faults/add", {"kind": "nonsense"}, 'kind must be "connect_refused", "lost_request"'),
+        ("faults/random", {"rate": "often", "kinds": ["busy"]}, 'rate must be a number, not "often"'),
+        ("rules", {"refusal_rate": "high"}, 'refusal_rate must be a number, not "high"'),
+        ("rules", {"list_lag": None}, "list_lag must be seconds, not null"),
+        ("rules", {"receive_cap": "year"}, 'receive_cap must be "month", "week" or "day", not "year"'),
+        ("rules", {"quotas": [1]}, "quotas must be an array, not [1]"),
+        ("rules", {"moment_quota": [1, 2, 3]}, "moment_quota must be an array of an integer and a number"),
+        ("befriend", {"userid": "anna", "external_userid": "wmNO"}, "there is no customer 'wmNO'"),
+        ("scan", {"config_id_or_state": "poster", "external_userid": "wmNEW"}, "no code has the config_id or state"),
+        ("open_link", {"link_id_or_url": "poster", "external_userid": "wmNEW"}, "there is no link 'poster'"),
+        ("admin_adds_tags", {"group_name": "g", "names": ["a" * 31]}, "invalid tag name size"),
+        ("set_callback", {"url": "http://x", "encoding_aes_key": "short"}, "43 letters and digits, not 5"),
+        ("verify_callback_url", {}, "set callback_url first"),
+    ],
+)
+def test_wrong_arguments(served: tuple[Sandbox, str], command: str, arguments: dict[str, object], wrong: str) -> None:
+    """What an argument must be is told, in the words of JSON, and nothing has happened."""
+    box, url = served
+    box.add_group("wrG", owner="anna")
+    before = box.state()
+    answer = httpx.post(f"{url}/_sandbox/{command}", json=arguments)
+
+    assert 400 == answer.status_code
+    assert wrong in answer.json()["error"]
+    assert before == box.state()
+
+
+def test_a_command_that_breaks_is_answered(served: tuple[Sandbox, str]) -> None:
+    """Whatever goes wrong, on a page too, the client is told and the line goes on."""
+    box, url = served
+    with httpx.Client(base_url=url, timeout=5) as client:
+        assert 500 == client.post("/do/advance", data={"seconds": "1e30"}).status_code
+        assert 200 == client.get("/_sandbox/clock").status_code
+        client.post("/_sandbox/set_callback", json={"url": "http://127.0.0.1:9/"})
+        assert {"result": False} == client.post("/_sandbox/verify_callback_url").json()
+    assert "http://127.0.0.1:9/" == box.callback_url
 
 
 def test_remote_rules(served: tuple[Sandbox, str]) -> None:
@@ -90,6 +149,8 @@ def test_remote_rules(served: tuple[Sandbox, str]) -> None:
             moment_quota=(3, 60.0),
             trusted_ips=("127.0.0.1",),
             refusal_rate=0.5,
+            ticket_quota=Quota(7, 60.0),
+            moments_seen_per_month=None,
         )
         with pytest.raises(ValueError):
             remote.change_rules(nonsense=1)
@@ -108,6 +169,8 @@ def test_remote_rules(served: tuple[Sandbox, str]) -> None:
     assert (timedelta(seconds=1),) == box.rules.callback_retries
     assert (Quota(5, 1.0),) == box.rules.quotas
     assert Quota(3, 60.0) == box.rules.moment_quota
+    assert Quota(7, 60.0) == box.rules.ticket_quota
+    assert None is box.rules.moments_seen_per_month
     assert ("127.0.0.1",) == box.rules.trusted_ips
 
 
@@ -168,17 +231,56 @@ def test_http_continue(served: tuple[Sandbox, str]) -> None:
         assert b"200 OK" in _rest(line)
 
 
-def test_http_refused(served: tuple[Sandbox, str]) -> None:
-    """A body of unknown length is 411; an endless head ends the connection."""
-    _, url = served
+GETTOKEN = b"POST /cgi-bin/gettoken?corpid=x&corpsecret=y HTTP/1.1\r\nHost: x\r\n"
 
-    for sent, expected in (
-        (b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b" 411 "),
+
+def test_http_chunks(served: tuple[Sandbox, str]) -> None:
+    """A body may come in chunks, in pieces of any size; what follows it is the next request."""
+    _, url = served
+    body = '{"userid": "张三!"}'.encode()
+    chunks = b"".join(b"%X;part=1\r\n%b\r\n" % (len(part), part) for part in (body[:14], body[14:]))
+    head = b"POST /_sandbox/add_staff HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n"
+    sent = head + chunks + b"0\r\nTrailer: x\r\n\r\n"
+    with _line(url) as line:
+        for i in range(len(sent)):
+            line.sendall(sent[i : i + 1])
+        line.sendall(b"GET /_sandbox/clock HTTP/1.1\r\nConnection: close\r\n\r\n")
+        answer = _rest(line)
+
+    assert 2 == answer.count(b"HTTP/1.1 200 OK")
+    assert '{"result": "张三!"}'.encode() in answer
+    assert 400 == httpx.post(f"{url}/_sandbox/add_staff", content=iter([b"{", b"}"])).status_code
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (b"Transfer-Encoding: gzip, chunked\r\n\r\n", b" 501 Not Implemented"),
+        (b"Transfer-Encoding: chunked\r\n\r\n-5\r\n", b" 400 Bad Request"),
+        (b"Transfer-Encoding: chunked\r\n\r\n\r\n", b" 400 Bad Request"),
+        (b"Content-Length: -5\r\n\r\n", b" 400 Bad Request"),
+        (b"Content-Length: soon\r\n\r\n", b" 400 Bad Request"),
         (b"G" * 70_000, b""),
-    ):
-        with _line(url) as line:
-            line.sendall(sent)
-            assert expected in _rest(line)
+    ],
+)
+def test_http_refused(served: tuple[Sandbox, str], sent: bytes, expected: bytes) -> None:
+    """A body whose length cannot be known is refused; an endless head ends the connection."""
+    _, url = served
+    with _line(url) as line:
+        line.sendall(GETTOKEN + sent)
+        answer = _rest(line)
+
+    assert expected in answer
+
+
+def test_http_head(served: tuple[Sandbox, str]) -> None:
+    """A HEAD is answered without a body, so that what follows on the line is the next answer."""
+    _, url = served
+    with httpx.Client(base_url=url) as client:
+        for path in ("/", "/_sandbox/clock", "/cgi-bin/gettoken", "/nothing"):
+            head, get = client.head(path), client.get(path)
+            assert (head.status_code, head.content) == (get.status_code, b"")
+            assert int(head.headers["content-length"]) > 0
 
 
 def test_port_taken(served: tuple[Sandbox, str]) -> None:
@@ -186,3 +288,17 @@ def test_port_taken(served: tuple[Sandbox, str]) -> None:
     _, url = served
     with pytest.raises(OSError), Sandbox().serving(port=int(url.rpartition(":")[2])):
         pass
+
+
+def test_a_process_that_cannot_start(served: tuple[Sandbox, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """What hinders the command line is said in one line, and by its exit status."""
+    _, url = served
+    for status, arguments, said in (
+        (2, ["--encoding-aes-key", "short"], "43 letters and digits"),
+        (2, ["--now", "noon"], "--now"),
+        (1, ["--port", url.rpartition(":")[2]], "cannot listen on 127.0.0.1 port"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert status == stopped.value.code
+        assert said in capsys.readouterr().err

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.sandbox.conftest import Api
 
 
@@ -148,3 +150,23 @@ def test_staff_in_any_case(api: Api) -> None:
 
     for spelling in ("zhangsan", "ZHANGSAN", "ZhangSan"):
         assert 0 == api.post("mark_tag", userid=spelling, external_userid=customer, add_tag=[tag])["errcode"]
+
+
+def test_admins_keep_to_the_limits_too(api: Api) -> None:
+    """A name that is missing, too long or taken is refused in the console as well, and nothing is made or told."""
+    tags = api.box.admin_adds_tags("等级", ["a", "b"])
+    told = len(api.box.record.events)
+    for wrong in (
+        lambda: api.box.admin_adds_tags("等级", ["a"]),
+        lambda: api.box.admin_adds_tags("等级", ["x" * 31]),
+        lambda: api.box.admin_adds_tags("", ["c"]),
+        lambda: api.box.admin_adds_tags("来源", ["c", ""]),
+        lambda: api.box.admin_edits_tag(tags["a"], name="b"),
+        lambda: api.box.admin_edits_tag(tags["a"], name=""),
+        lambda: api.box.admin_edits_tag(tags["a"], name="x" * 31),
+    ):
+        with pytest.raises(ValueError):
+            wrong()
+
+    assert {"a", "b"} == {tag["name"] for tag in api.post("get_corp_tag_list")["tag_group"][0]["tag"]}
+    assert told == len(api.box.record.events)

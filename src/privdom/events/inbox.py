@@ -60,7 +60,7 @@ class Pending:
         xml: the decrypted callback.
         received_at: when it came in.
         attempts: how often a handler of it has failed.
-        error: the last failure, or None.
+        error: the last failure, or None; what a handler raises may name people, so no repr shows it.
         handled_by: the handlers that are done with it.
     """
 
@@ -68,7 +68,7 @@ class Pending:
     xml: bytes = attrs.field(repr=False)
     received_at: datetime
     attempts: int
-    error: str | None
+    error: str | None = attrs.field(repr=False)
     handled_by: frozenset[str]
 
     @cached_property
@@ -128,8 +128,12 @@ def claim(conn: Connection, corp_id: str, now: datetime, until: datetime, limit:
     due = select(inbox_table.c.id).where(inbox_table.c.corp_id == corp_id, inbox_table.c.due_at <= now)
     due = due.order_by(inbox_table.c.due_at, inbox_table.c.id).limit(limit).with_for_update(skip_locked=True)
     ids = conn.execute(due).scalars().all()
-    conn.execute(inbox_table.update().where(inbox_table.c.id.in_(ids)).values(due_at=until))
-    return _load(conn, (inbox_table.c.id.in_(ids),), limit)
+    taken: list[Pending] = []
+    for chunk in sql.chunks(ids):
+        these = inbox_table.c.id.in_(chunk)
+        conn.execute(inbox_table.update().where(these).values(due_at=until))
+        taken += _load(conn, (these,), limit)
+    return tuple(sorted(taken, key=lambda message: message.id))
 
 
 def mark_handled(conn: Connection, messages: Sequence[Pending], handler: str, now: datetime) -> int:
@@ -161,9 +165,10 @@ def _load(conn: Connection, where: tuple[ColumnElement[bool], ...], limit: int) 
     columns = [inbox_table.c[name] for name in ("id", "xml", "received_at", "attempts", "error")]
     rows = conn.execute(select(*columns).where(*where).order_by(inbox_table.c.id).limit(limit)).all()
     handled: dict[int, set[str]] = {row.id: set() for row in rows}
-    done = select(handled_table.c.inbox_id, handled_table.c.handler).where(handled_table.c.inbox_id.in_(handled))
-    for inbox_id, handler in conn.execute(done):
-        handled[inbox_id].add(handler)
+    done = select(handled_table.c.inbox_id, handled_table.c.handler)
+    for chunk in sql.chunks(handled):
+        for inbox_id, handler in conn.execute(done.where(handled_table.c.inbox_id.in_(chunk))):
+            handled[inbox_id].add(handler)
     return tuple(
         Pending(row.id, row.xml, row.received_at, row.attempts, row.error, frozenset(handled[row.id])) for row in rows
     )

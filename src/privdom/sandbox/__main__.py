@@ -53,16 +53,25 @@ async def _run(box: Sandbox, host: str, port: int) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve until interrupted."""
-    given = _parser().parse_args(arguments)
-    box = Sandbox(
-        given.seed,
-        **({"now": given.now} if given.now else {}),
-        corp_id=given.corp_id,
-        secret=given.secret,
-        callback_token=given.callback_token,
-        encoding_aes_key=given.encoding_aes_key,
-    )
+    """
+    Serve until interrupted.
+
+    Raises:
+        SystemExit: 2 where an argument is wrong, 1 where the address cannot be listened on.
+    """
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        box = Sandbox(
+            given.seed,
+            **({"now": given.now} if given.now else {}),
+            corp_id=given.corp_id,
+            secret=given.secret,
+            callback_token=given.callback_token,
+            encoding_aes_key=given.encoding_aes_key,
+        )
+    except ValueError as e:
+        parser.error(str(e))
     if given.populate:
         box.populate()
     if given.snapshot:
@@ -71,7 +80,10 @@ def main(arguments: list[str] | None = None) -> None:
         except (OSError, ValueError, AttributeError) as e:
             sys.exit(f"{given.snapshot} is no snapshot of a sandbox: {e}")
     box.callback_url = given.callback_url
-    asyncio.run(_run(box, given.host, given.port))
+    try:
+        asyncio.run(_run(box, given.host, given.port))
+    except OSError as e:
+        parser.exit(1, f"cannot listen on {given.host} port {given.port}: {e.strerror}\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from privdom.sandbox.handlers import codes, intercept_rules, products, tags
 from privdom.sandbox.handlers.groups import seal_group
 from privdom.sandbox.record import TagEntry
 from privdom.sandbox.state import (
+    AcquisitionLink,
     ContactWay,
     Follow,
     Group,
@@ -42,6 +43,11 @@ _BY_LINK: Final = 16
 # Of AMR, a second.
 _FRAMES: Final = 50
 STAFF, EXTERNAL = 1, 2
+_SCANNED: Final = 3
+# As groupchat/get has them: invited, invited by a link, scanned.
+_JOIN_SCENES: Final = (1, 2, _SCANNED)
+# Left, was removed.
+_QUIT_SCENES: Final = (0, 1)
 
 
 @attrs.frozen
@@ -98,7 +104,8 @@ def group_of(world: World, chat_id: str) -> Group:
     return group
 
 
-def _way(world: World, config_id_or_state: str) -> ContactWay:
+def way_of(world: World, config_id_or_state: str) -> ContactWay:
+    """Return a code that exists and can be scanned."""
     ways = world.state.ways
     way = ways.get(config_id_or_state) or next((w for w in ways.values() if w.state == config_id_or_state), None)
     if way is None:
@@ -119,9 +126,8 @@ def welcome_ticket(world: World, follow: Follow) -> str:
     return code
 
 
-def scan(world: World, config_id_or_state: str, external_userid: str) -> Scanned:
+def scan(world: World, way: ContactWay, external_userid: str) -> Scanned:
     """Have a customer, who exists, scan a code."""
-    way = _way(world, config_id_or_state)
     state = world.state
     behind = codes.staff_of(world, way.users, way.parties)
     follows = state.customers[external_userid].follows
@@ -142,13 +148,18 @@ def scan(world: World, config_id_or_state: str, external_userid: str) -> Scanned
     return Scanned(external_userid, userid, way.state, code)
 
 
-def open_link(world: World, link_id_or_url: str, external_userid: str, channel: str, *, adds: bool) -> Opened:
-    """Have a customer, who exists, open a link, and add whom it shows."""
-    link, in_url = links.find(world, link_id_or_url)
+def link_of(world: World, link_id_or_url: str) -> tuple[AcquisitionLink, str]:
+    """Return a link that exists, and the channel in its address."""
+    link, channel = links.find(world, link_id_or_url)
     if link is None:
         msg = f"there is no link {link_id_or_url!r}"
         raise ValueError(msg)
-    state, channel = world.state, links.cut(channel) or in_url
+    return link, channel
+
+
+def open_link(world: World, link: AcquisitionLink, external_userid: str, channel: str, *, adds: bool) -> Opened:
+    """Have a customer, who exists, open a link, and add whom it shows."""
+    state = world.state
     customer = state.customers[external_userid]
     state.link_clicks.append(LinkClick(link.link_id, external_userid, world.timestamp))
     marks = (("LinkId", link.link_id), ("State", channel))
@@ -274,12 +285,27 @@ def add_tags(world: World, group_name: str, names: Sequence[str]) -> dict[str, s
     groups = world.state.tag_groups.values()
     group = next((g for g in groups if g.name == group_name and not g.deleted and not g.strategy_id), None)
     is_new = group is None
-    group, made = tags.add_tags(world, group, group_name, 0, dict.fromkeys(names, 0), by_app=False)
+    try:
+        for name in (group_name, *names):
+            tags.check_name(name, absent=40072)
+        group, made = tags.add_tags(world, group, group_name, 0, dict.fromkeys(names, 0), by_app=False)
+    except WeComError as e:
+        raise ValueError(e.text) from e
     if is_new:
         tag_event(world, "create", group.id, "tag_group")
     for tag in made:
         tag_event(world, "create", tag.id, "tag")
     return {tag.name: tag.id for tag in made}
+
+
+def rename_tag(world: World, tag_id: str, name: str) -> None:
+    """Have an admin rename a tag."""
+    tag = tag_of(world, tag_id)
+    try:
+        tags.rename(tag, name, list(world.state.tag_groups[tag.group_id].tags.values()))
+    except WeComError as e:
+        raise ValueError(e.text) from e
+    tag_event(world, "update", tag_id, "tag")
 
 
 def tag_of(world: World, tag_id: str) -> Tag:
@@ -323,33 +349,69 @@ def add_intercept_rule(
         raise ValueError(e.text) from e
 
 
-def change_members(world: World, group: Group, ids: Sequence[str], *, joined: bool, scene: int) -> None:
-    """Let people join or leave, and fire the event."""
-    for member_id in ids:
-        if joined:
-            kind = STAFF if member_id in world.state.staff else EXTERNAL
-            if member_id not in group.members:
-                world.state.happened.append(Happening(world.timestamp, "joined", member_id, group.chat_id))
-            group.members[member_id] = GroupMember(member_id, kind, world.timestamp, scene)
-        elif group.members.pop(member_id, None) is None:
+def let_join(world: World, group: Group, ids: Sequence[str], scene: int) -> None:
+    """Let people join who are not there yet, and fire the event if there are any."""
+    if scene not in _JOIN_SCENES:
+        msg = f"scene must be 1 (invited), 2 (by an invite link) or 3 (by the group's code), not {scene}"
+        raise ValueError(msg)
+    new = [member_id for member_id in dict.fromkeys(ids) if member_id not in group.members]
+    for member_id in new:
+        kind = STAFF if member_id in world.state.staff else EXTERNAL
+        invitor = "" if scene == _SCANNED else group.owner
+        group.members[member_id] = GroupMember(member_id, kind, world.timestamp, scene, invitor)
+        world.state.happened.append(Happening(world.timestamp, "joined", member_id, group.chat_id))
+    if new:
+        # The event has numbers of its own: 0 for whoever was invited, in whatever way.
+        _members_changed(world, group, "add_member", ("JoinScene", scene if scene == _SCANNED else 0), new)
+
+
+def let_leave(world: World, group: Group, ids: Sequence[str], scene: int) -> None:
+    """Let people leave, and fire the event."""
+    if scene not in _QUIT_SCENES:
+        msg = f"scene must be 0 (by themselves) or 1 (removed), not {scene}"
+        raise ValueError(msg)
+    gone = list(dict.fromkeys(ids))
+    for member_id in gone:
+        if member_id not in group.members:
             msg = f"{member_id} is not in the group"
             raise ValueError(msg)
-        else:
-            world.state.happened.append(Happening(world.timestamp, "left", member_id, group.chat_id))
+    for member_id in gone:
+        del group.members[member_id]
+        world.state.happened.append(Happening(world.timestamp, "left", member_id, group.chat_id))
+    if gone:
+        _members_changed(world, group, "del_member", ("QuitScene", scene), gone)
+
+
+def _members_changed(world: World, group: Group, detail: str, scene: tuple[str, int], ids: list[str]) -> None:
     old, new = seal_group(world, group)
     world.emit(
         "change_external_chat",
         "update",
         [
             ("ChatId", group.chat_id),
-            ("UpdateDetail", "add_member" if joined else "del_member"),
-            ("JoinScene" if joined else "QuitScene", scene if joined else 0),
+            ("UpdateDetail", detail),
+            scene,
             ("MemChangeCnt", len(ids)),
-            ("MemChangeList", list(ids)),
+            ("MemChangeList", ids),
             ("LastMemVer", old),
             ("CurMemVer", new),
         ],
     )
+
+
+def group_event(world: World, group: Group, detail: str) -> None:
+    """Fire the event of a change that is none of members."""
+    world.emit("change_external_chat", "update", [("ChatId", group.chat_id), ("UpdateDetail", detail)])
+
+
+def give_group(world: World, group: Group, userid: str) -> None:
+    """Have the owner give the group to staff who are in it, and fire the event."""
+    if userid not in group.members or userid == group.owner:
+        msg = f"{userid} is not another member of the group"
+        raise ValueError(msg)
+    group.owner = userid
+    world.state.happened.append(Happening(world.timestamp, "group owned", userid, group.chat_id))
+    group_event(world, group, "change_owner")
 
 
 def staff_sends(world: World, userid: str, text: str, external_userids: Sequence[str]) -> str:

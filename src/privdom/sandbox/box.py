@@ -11,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
 import attrs
+import httpx
 
 from privdom.sandbox import populate, snapshot, view
 from privdom.sandbox.callbacks import Callbacks, Receiver
 from privdom.sandbox.chance import digest
 from privdom.sandbox.clock import Agenda, VirtualClock
-from privdom.sandbox.crypto import new_key
+from privdom.sandbox.crypto import checked, new_key
 from privdom.sandbox.door import Tokens
 from privdom.sandbox.faults import Faults
 from privdom.sandbox.people import ROOT, People
@@ -78,7 +79,7 @@ class Sandbox(People):
             corp_id=self.corp_id,
             seed=seed,
             token=callback_token or digest(seed, "callback token"),
-            encoding_aes_key=encoding_aes_key or new_key(digest(seed, "callback key")),
+            encoding_aes_key=checked(encoding_aes_key or new_key(digest(seed, "callback key"))),
             clock=self.clock,
             agenda=self._agenda,
             record=self.record,
@@ -182,16 +183,19 @@ class Sandbox(People):
 
     def set_callback(self, url: str | None, *, token: str | None = None, encoding_aes_key: str | None = None) -> None:
         """Change where callbacks go and how they are signed and encrypted."""
+        self._callbacks.encoding_aes_key = checked(encoding_aes_key or self._callbacks.encoding_aes_key)
         self._callbacks.token = token or self._callbacks.token
-        self._callbacks.encoding_aes_key = encoding_aes_key or self._callbacks.encoding_aes_key
         self.callback_url = url
 
     def verify_callback_url(self) -> bool:
-        """Ask the callback URL to prove itself, as WeCom does when an admin saves it."""
+        """Ask the callback URL to prove itself, as WeCom does when an admin saves it; where nobody answers it does not."""
         if self._url is None:
             msg = "set callback_url first"
             raise ValueError(msg)
-        return self._callbacks.verify(self._url)
+        try:
+            return self._callbacks.verify(self._url)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return False
 
     def on_callback(self, receiver: Receiver | None) -> None:
         """Deliver callbacks to a function of this process: parameters and body in, HTTP status out."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Final, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["PREFIX", "run"]
 
 PREFIX: Final = "/_sandbox/"
-_TIMES: Final = ("when", "created", "expires")
-_SPANS: Final = ("by", "confirm_delay")
 # Methods of Sandbox that take and give plain values.
 _METHODS: Final = (
     "add_customer",
@@ -42,6 +42,8 @@ _METHODS: Final = (
     "advance_to",
     "alias",
     "befriend",
+    "change_group_notice",
+    "change_group_owner",
     "create_group",
     "customer_comments",
     "customer_deletes_staff",
@@ -84,13 +86,99 @@ _METHODS: Final = (
 Arguments = dict[str, Any]
 
 
+# How each kind of argument stands in JSON, and what it is called there.
+_PLAIN: Final[Mapping[object, tuple[type | tuple[type, ...], str]]] = {
+    str: (str, "a string"),
+    int: (int, "an integer"),
+    float: ((int, float), "a number"),
+    bool: (bool, "true or false"),
+    None: (NoneType, "null"),
+    NoneType: (NoneType, "null"),
+}
+
+
+def _read(hint: Any, value: object) -> object:
+    """Return the argument that JSON's *value* stands for, where *hint* is wanted; ValueError if it is not of that kind."""
+    kind = get_origin(hint)
+    if kind in (Union, UnionType):
+        return _first(get_args(hint), value)
+    if kind is Literal and value in get_args(hint):
+        return value
+    if isinstance(value, list):
+        return _array(hint, cast("list[object]", value))
+    if hint is datetime and isinstance(value, str):
+        return _moment(value)
+    if hint is timedelta:
+        return timedelta(seconds=cast("float", _read(float, value)))
+    # True is an integer to Python, and none to JSON.
+    if hint in _PLAIN and isinstance(value, _PLAIN[hint][0]) and (hint is bool or not isinstance(value, bool)):
+        return value
+    raise ValueError
+
+
+def _moment(text: str) -> datetime:
+    when = datetime.fromisoformat(text)
+    if when.tzinfo is None:
+        raise ValueError
+    return when
+
+
+def _array(hint: Any, values: list[object]) -> object:
+    if hint is Quota:
+        calls, seconds = values
+        return Quota(cast("int", _read(int, calls)), cast("float", _read(float, seconds)))
+    if get_origin(hint) not in (Sequence, Collection, tuple):
+        raise ValueError
+    return tuple(_read(get_args(hint)[0], one) for one in values)
+
+
+def _first(hints: tuple[Any, ...], value: object) -> object:
+    for hint in hints:
+        with suppress(ValueError):
+            return _read(hint, value)
+    raise ValueError
+
+
+def _called(hint: Any) -> list[str]:
+    """Return what *hint* is called in JSON, each possibility by itself."""
+    if get_origin(hint) in (Union, UnionType):
+        return [name for one in get_args(hint) for name in _called(one)]
+    if get_origin(hint) is Literal:
+        return [json.dumps(one) for one in get_args(hint)]
+    if get_origin(hint) is not None:
+        return ["an array"]
+    if hint is Quota:
+        return ["an array of an integer and a number"]
+    return [{datetime: "a time in ISO 8601 with its offset", timedelta: "seconds"}.get(hint) or _PLAIN[hint][1]]
+
+
+def _arguments(taker: Callable[..., object], given: Arguments) -> Arguments:
+    """
+    Return the arguments for *taker*: times from ISO 8601, spans from seconds, the rest as it is.
+
+    Raises:
+        TypeError: One is not of its kind. Those that *taker* does not have are left for it to refuse.
+    """
+    hints = get_type_hints(taker)
+    read: Arguments = {}
+    for name, value in given.items():
+        try:
+            read[name] = _read(hints[name], value) if name in hints else value
+        except (ValueError, OverflowError):
+            *others, last = _called(hints[name])
+            wanted = f"{', '.join(others)} or {last}" if others else last
+            msg = f"{name} must be {wanted}, not {json.dumps(value, ensure_ascii=False)}"
+            raise TypeError(msg) from None
+    return read
+
+
 def _add_fault(box: Sandbox, arguments: Arguments) -> object:
-    box.faults.add(Fault(**arguments))
+    box.faults.add(Fault(**_arguments(Fault, arguments)))
     return None
 
 
 def _random_faults(box: Sandbox, arguments: Arguments) -> object:
-    box.faults.random(**arguments)
+    box.faults.random(**_arguments(box.faults.random, arguments))
     return None
 
 
@@ -101,24 +189,12 @@ def _clear_faults(box: Sandbox, arguments: Arguments) -> object:
 
 
 def _rules(box: Sandbox, arguments: Arguments) -> object:
-    box.change_rules(**{name: _rule(name, value) for name, value in arguments.items()})
+    box.change_rules(**_arguments(Rules, arguments))
     return None
 
 
-def _rule(name: str, value: Any) -> object:
-    default = getattr(Rules(), name, None)
-    if isinstance(default, timedelta):
-        return timedelta(seconds=value)
-    if name == "callback_retries":
-        return tuple(timedelta(seconds=seconds) for seconds in value)
-    if isinstance(default, Quota):
-        return Quota(*value)
-    if name == "quotas":
-        return tuple(Quota(calls, seconds) for calls, seconds in value)
-    return tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-
-
 _COMMANDS: Final[Mapping[str, Callable[[Sandbox, Arguments], object]]] = {
+    "agent_id": lambda box, _: box.agent_id,
     "clock": lambda box, _: {"now": box.clock.now()},
     "faults/add": _add_fault,
     "faults/random": _random_faults,
@@ -128,14 +204,6 @@ _COMMANDS: Final[Mapping[str, Callable[[Sandbox, Arguments], object]]] = {
     "pending_callbacks": lambda box, _: box.pending_callbacks,
     "rules": _rules,
 }
-
-
-def _argument(name: str, value: Any) -> object:
-    if name in _TIMES and isinstance(value, str):
-        return datetime.fromisoformat(value)
-    if name in _SPANS and isinstance(value, (int, float)):
-        return timedelta(seconds=value)
-    return value
 
 
 def _plain(value: object) -> object:
@@ -159,9 +227,10 @@ def run(box: Sandbox, command: str, body: bytes) -> tuple[int, bytes]:
         if special is not None:
             result = special(box, given)
         elif command in _METHODS:
-            result = getattr(box, command)(**{name: _argument(name, value) for name, value in given.items()})
+            method = getattr(box, command)
+            result = method(**_arguments(method, given))
         else:
             return 404, json.dumps({"error": f"there is no command {command!r}"}).encode()
         return 200, json.dumps({"result": result}, default=_plain, ensure_ascii=False).encode()
-    except (TypeError, ValueError, KeyError) as e:
+    except (TypeError, ValueError) as e:
         return 400, json.dumps({"error": str(e)}, ensure_ascii=False).encode()

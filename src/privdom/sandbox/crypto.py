@@ -8,10 +8,20 @@ import struct
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from privdom._facts import limits
 
-__all__ = ["decrypt", "encrypt", "new_key", "sign"]
+
+__all__ = ["checked", "decrypt", "encrypt", "new_key", "sign"]
 
 _PADDED_TO = 32
+
+
+def checked(key: str) -> str:
+    """Return *key*, if it can be an EncodingAESKey."""
+    if len(key) != limits.AES_KEY_CHARS or not (key.isascii() and key.isalnum()):
+        msg = f"encoding_aes_key must be {limits.AES_KEY_CHARS} letters and digits, not {len(key)} characters"
+        raise ValueError(msg)
+    return key
 
 
 def new_key(digest: str) -> str:

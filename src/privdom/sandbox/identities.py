@@ -10,13 +10,14 @@ from privdom.sandbox.state import OAuthCode
 from privdom.sandbox.world import World
 
 
-__all__ = ["PRIVATE_FIELDS", "alias", "detail_of", "openid_of", "sign_in", "tmp_id"]
+__all__ = ["PRIVATE_FIELDS", "alias", "detail_of", "known", "openid_of", "sign_in", "tmp_id"]
 
 PRIVATE_FIELDS: Final = ("gender", "avatar", "qr_code", "mobile", "email", "biz_mail", "address")
 """What staff may agree to show at a sign-in (95833)."""
 
 
-def _customer(world: World, external_userid: str) -> str:
+def known(world: World, external_userid: str) -> str:
+    """Return the external_userid of a customer who exists."""
     if external_userid not in world.state.customers:
         msg = f"there is no customer {external_userid!r}: add them with add_customer"
         raise ValueError(msg)
@@ -30,7 +31,7 @@ def sign_in(world: World, person: str, *, private: bool, shares: Collection[str]
         msg = f"staff can show {', '.join(PRIVATE_FIELDS)}, not {', '.join(sorted(unknown))}"
         raise ValueError(msg)
     staff = world.state.member(person)
-    userid, external_userid = (staff.userid, "") if staff else ("", _customer(world, person))
+    userid, external_userid = (staff.userid, "") if staff else ("", known(world, person))
     text = digest(world.seed, world.new_id("oauth code", person))
     shown = frozenset(PRIVATE_FIELDS if shares is None else shares)
     world.state.oauth_codes[text] = OAuthCode(userid, external_userid, private, shown, world.timestamp)
@@ -58,7 +59,7 @@ def detail_of(world: World, userid: str) -> dict[str, str]:
 
 def tmp_id(world: World, external_userid: str, business_type: int) -> str:
     """Return the temporary id under which this app meets a customer in a meeting, a form or a document."""
-    text = identifier("ou", world.seed, "tmp id", _customer(world, external_userid), business_type)
+    text = identifier("ou", world.seed, "tmp id", known(world, external_userid), business_type)
     world.state.tmp_ids[text] = business_type, external_userid
     return text
 
@@ -66,7 +67,7 @@ def tmp_id(world: World, external_userid: str, business_type: int) -> str:
 def alias(world: World, person: str, agent_id: int) -> str:
     """Return what a provider's app calls a staff or a customer of this corp."""
     staff = world.state.member(person)
-    known = staff.userid if staff else _customer(world, person)
-    text = identifier("wo" if staff else known[:2], world.seed, "alias", agent_id, known)
-    world.state.aliases[agent_id, text] = known
+    its_id = staff.userid if staff else known(world, person)
+    text = identifier("wo" if staff else its_id[:2], world.seed, "alias", agent_id, its_id)
+    world.state.aliases[agent_id, text] = its_id
     return text

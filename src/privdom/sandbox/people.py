@@ -179,9 +179,10 @@ class People:
     def scan(self, config_id_or_state: str, name: str | None = None, *, external_userid: str | None = None) -> Scanned:
         """Have a customer scan a code: one of its staff becomes theirs. A new customer, if no id is given."""
         with self._lock:
+            way = acts.way_of(self._world, config_id_or_state)
             if external_userid is None or external_userid not in self._world.state.customers:
                 external_userid = self.add_customer(external_userid, name)
-            return acts.scan(self._world, config_id_or_state, external_userid)
+            return acts.scan(self._world, way, external_userid)
 
     def open_link(
         self,
@@ -199,14 +200,17 @@ class People:
         who is added takes one of the uses that `add_link_uses` gives.
         """
         with self._lock:
+            link, in_url = acts.link_of(self._world, link_id_or_url)
             if external_userid is None or external_userid not in self._world.state.customers:
                 external_userid = self.add_customer(external_userid, name)
-            return acts.open_link(self._world, link_id_or_url, external_userid, customer_channel, adds=adds)
+            channel = links.cut(customer_channel) or in_url
+            return acts.open_link(self._world, link, external_userid, channel, adds=adds)
 
     def befriend(self, userid: str, external_userid: str, *, add_way: int = 2, state: str = "") -> str:
         """Have staff and an existing customer connect in another way; return the welcome code."""
         with self._lock:
             userid = acts.known(self._world, userid)
+            identities.known(self._world, external_userid)
             follow = self._world.state.follow(userid, external_userid)
             if follow is not None and not follow.left_by_customer:
                 msg = f"{userid} follows {external_userid} already"
@@ -347,8 +351,7 @@ class People:
     def admin_edits_tag(self, tag_id: str, *, name: str) -> None:
         """Have an admin rename a tag."""
         with self._lock:
-            acts.tag_of(self._world, tag_id).name = name
-            acts.tag_event(self._world, "update", tag_id, "tag")
+            acts.rename_tag(self._world, tag_id, name)
 
     def admin_deletes_tag(self, tag_id: str) -> None:
         """Have an admin delete a tag; no customer wears it any more."""
@@ -443,16 +446,18 @@ class People:
             self._world.emit("change_external_chat", "dismiss", [("ChatId", chat_id)])
 
     def join_group(self, chat_id: str, ids: Sequence[str], *, scene: int = 3) -> None:
-        """Have people join a group; scene 3 is a scan of the group's code."""
-        with self._lock:
-            group = acts.group_of(self._world, chat_id)
-            acts.change_members(self._world, group, ids, joined=True, scene=scene)
+        """
+        Have people join a group; who is there already stays as they are.
 
-    def leave_group(self, chat_id: str, ids: Sequence[str]) -> None:
-        """Have people leave a group."""
+        ``scene`` is 1 for those whom the owner invited, 2 for an invite link, 3 for a scan of the group's code.
+        """
         with self._lock:
-            group = acts.group_of(self._world, chat_id)
-            acts.change_members(self._world, group, ids, joined=False, scene=0)
+            acts.let_join(self._world, acts.group_of(self._world, chat_id), ids, scene)
+
+    def leave_group(self, chat_id: str, ids: Sequence[str], *, scene: int = 0) -> None:
+        """Have people leave a group, with ``scene=1`` because an admin removes them."""
+        with self._lock:
+            acts.let_leave(self._world, acts.group_of(self._world, chat_id), ids, scene)
 
     def member_writes(self, chat_id: str, member_id: str) -> None:
         """Have somebody who is in a group write there."""
@@ -474,6 +479,18 @@ class People:
     def rename_group(self, chat_id: str, name: str) -> None:
         """Have the owner give a group another name."""
         with self._lock:
-            acts.group_of(self._world, chat_id).name = name
-            fields = [("ChatId", chat_id), ("UpdateDetail", "change_name")]
-            self._world.emit("change_external_chat", "update", fields)
+            group = acts.group_of(self._world, chat_id)
+            group.name = name
+            acts.group_event(self._world, group, "change_name")
+
+    def change_group_notice(self, chat_id: str, notice: str) -> None:
+        """Have the owner write the notice of a group."""
+        with self._lock:
+            group = acts.group_of(self._world, chat_id)
+            group.notice = notice
+            acts.group_event(self._world, group, "change_notice")
+
+    def change_group_owner(self, chat_id: str, userid: str) -> None:
+        """Have the owner give a group to other staff who are in it."""
+        with self._lock:
+            acts.give_group(self._world, acts.group_of(self._world, chat_id), acts.known(self._world, userid))

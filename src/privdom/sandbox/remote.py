@@ -16,6 +16,7 @@ from privdom.sandbox.acts import Opened, Scanned
 from privdom.sandbox.control import PREFIX
 from privdom.sandbox.faults import Fault, FaultKind
 from privdom.sandbox.record import Record
+from privdom.sandbox.rules import Quota
 from privdom.sandbox.world import AGENT_ID
 
 
@@ -29,8 +30,10 @@ class _Line:
         self._client = httpx.Client(base_url=base_url, timeout=60.0, trust_env=False)
 
     def ask(self, command: str, **arguments: object) -> Any:
-        sent = {name: _plain(value) for name, value in arguments.items() if value is not None}
+        sent = {name: _plain(value) for name, value in arguments.items()}
         answer = self._client.post(PREFIX + command, json=sent)
+        if answer.is_server_error:
+            raise RuntimeError(answer.text)
         data = cast("dict[str, Any]", answer.json())
         if answer.is_error:
             raise ValueError(data["error"])
@@ -45,6 +48,8 @@ def _plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if isinstance(value, Quota):
+        return [value.calls, value.seconds]
     if isinstance(value, tuple):
         return [_plain(item) for item in cast("tuple[object, ...]", value)]
     return value
@@ -493,9 +498,9 @@ class RemoteSandbox:
         """Have people join a group."""
         self._line.ask("join_group", chat_id=chat_id, ids=list(ids), scene=scene)
 
-    def leave_group(self, chat_id: str, ids: Sequence[str]) -> None:
+    def leave_group(self, chat_id: str, ids: Sequence[str], *, scene: int = 0) -> None:
         """Have people leave a group."""
-        self._line.ask("leave_group", chat_id=chat_id, ids=list(ids))
+        self._line.ask("leave_group", chat_id=chat_id, ids=list(ids), scene=scene)
 
     def member_writes(self, chat_id: str, member_id: str) -> None:
         """Have somebody who is in a group write there."""
@@ -508,6 +513,14 @@ class RemoteSandbox:
     def rename_group(self, chat_id: str, name: str) -> None:
         """Have the owner give a group another name."""
         self._line.ask("rename_group", chat_id=chat_id, name=name)
+
+    def change_group_notice(self, chat_id: str, notice: str) -> None:
+        """Have the owner write the notice of a group."""
+        self._line.ask("change_group_notice", chat_id=chat_id, notice=notice)
+
+    def change_group_owner(self, chat_id: str, userid: str) -> None:
+        """Have the owner give a group to other staff who are in it."""
+        self._line.ask("change_group_owner", chat_id=chat_id, userid=userid)
 
     @property
     def record(self) -> Record:

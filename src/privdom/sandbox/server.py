@@ -29,7 +29,8 @@ _REASONS: Final = {
     400: "Bad Request",
     403: "Forbidden",
     404: "Not Found",
-    411: "Length Required",
+    500: "Internal Server Error",
+    501: "Not Implemented",
     502: "Bad Gateway",
 }
 _HEAD_LIMIT: Final = 65_536
@@ -37,6 +38,35 @@ _HEAD_LIMIT: Final = 65_536
 
 def _reply(status: int, answer: bytes) -> Reply:
     return Reply(answer, status)
+
+
+def _told(buffer: bytearray, start: int, length: str) -> tuple[bytes, int] | None:
+    """Return the body of the told *length* and where it ends, None while it is incomplete; ValueError: no length."""
+    if not length.isdecimal():
+        raise ValueError
+    end = start + int(length)
+    return (bytes(buffer[start:end]), end) if len(buffer) >= end else None
+
+
+def _chunks(buffer: bytearray, start: int) -> tuple[bytes, int] | None:
+    """Return the body that comes in chunks and where it ends, None while it is incomplete; ValueError: no chunks."""
+    parts: list[bytes] = []
+    size = -1
+    while (line := buffer.find(b"\r\n", start)) >= 0:
+        if size == 0:  # trailers, up to an empty line
+            if line == start:
+                return b"".join(parts), line + 2
+            start = line + 2
+            continue
+        digits = bytes(buffer[start:line]).partition(b";")[0].strip()
+        if not digits.isalnum():
+            raise ValueError
+        size = int(digits, 16)
+        start = line + 2
+        if size:
+            parts.append(bytes(buffer[start : start + size]))
+            start += size + 2
+    return None
 
 
 class _Connection(asyncio.Protocol):
@@ -51,6 +81,7 @@ class _Connection(asyncio.Protocol):
         self._box, self._commands = box, commands
         self._buffer = bytearray()
         self._busy = False
+        self._bare = False
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -77,23 +108,38 @@ class _Connection(asyncio.Protocol):
             headers = {
                 name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
             }
-            if "transfer-encoding" in headers:
-                self._write(Reply(b"say how long the body is", 411, "text/plain"))
-                self._transport.close()
+            coding = headers.get("transfer-encoding", "").lower()
+            if coding not in ("", "chunked"):
+                self._refuse(501, b"of transfer encodings only chunked is known here")
                 return
-            length = int(headers.get("content-length", "0"))
-            if len(self._buffer) < end + 4 + length:
+            try:
+                framed = (
+                    _chunks(self._buffer, end + 4)
+                    if coding
+                    else _told(self._buffer, end + 4, headers.get("content-length", "0"))
+                )
+            except ValueError:
+                self._refuse(400, b"the length of the body cannot be read")
+                return
+            if framed is None:
                 # Asked and answered once: before any of the body is there.
                 if headers.get("expect", "").lower() == "100-continue" and len(self._buffer) == end + 4:
                     self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 return
-            body = bytes(self._buffer[end + 4 : end + 4 + length])
-            del self._buffer[: end + 4 + length]
+            body, behind = framed
+            del self._buffer[:behind]
             self._answer(first, headers, body)
+
+    def _refuse(self, status: int, why: bytes) -> None:
+        # Where the next request begins is not known any more.
+        self._bare = False
+        self._write(Reply(why, status, "text/plain"), last=True)
+        self._transport = None
 
     def _answer(self, first: str, headers: dict[str, str], body: bytes) -> None:
         last = headers.get("connection", "").lower() == "close"
         method, _, rest = first.partition(" ")
+        self._bare = method == "HEAD"
         target = rest.rpartition(" ")[0]
         path, _, query = target.partition("?")
         parameters = dict(parse_qsl(query, keep_blank_values=True))
@@ -128,9 +174,16 @@ class _Connection(asyncio.Protocol):
 
         def done(future: asyncio.Future[Reply]) -> None:
             self._busy = False
-            if not future.cancelled():
+            if future.cancelled():
+                return
+            error = future.exception()
+            if error is None:
                 self._write(future.result(), last=last)
-                self._work()
+            else:
+                # Somebody waits for an answer, whatever went wrong.
+                why = f"{type(error).__name__}: {error}"
+                self._write(Reply(why.encode(), 500, "text/plain; charset=utf-8"), last=last)
+            self._work()
 
         work.add_done_callback(done)
 
@@ -152,7 +205,7 @@ class _Connection(asyncio.Protocol):
         ]
         head = "".join(f"{line}\r\n" for line in lines) + "\r\n"
         # Names of files stand in heads as they are, in UTF-8.
-        self._transport.write(head.encode() + reply.body)
+        self._transport.write(head.encode() + (b"" if self._bare else reply.body))
         if last:
             self._transport.close()
 

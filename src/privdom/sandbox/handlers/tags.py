@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from privdom._facts import limits
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
@@ -25,6 +27,7 @@ __all__ = [
     "library",
     "mark",
     "pick",
+    "rename",
     "shelf",
     "shown_tags",
     "usable",
@@ -191,16 +194,21 @@ def change(world: World, body: Fields, groups: dict[str, TagGroup]) -> None:
     order = body.integer("order", thing.order, low=0, high=ORDER_HIGH)
     name = body.text("name")
     if name:
-        check_name(name, absent=40072)
         peers: list[Tag] | list[TagGroup] = (
             list(groups[thing.group_id].tags.values())
             if isinstance(thing, Tag)
             else [group for group in groups.values() if group.strategy_id == thing.strategy_id]
         )
-        if any(p.name == name and p.id != thing.id and not p.deleted for p in peers):
-            raise WeComError(40071)
-        thing.name = name
+        rename(thing, name, peers)
     thing.order = order
+
+
+def rename(thing: Tag | TagGroup, name: str, peers: Sequence[Tag] | Sequence[TagGroup]) -> None:
+    """Give *thing* a name that none of its *peers* has."""
+    check_name(name, absent=40072)
+    if any(peer.name == name and peer.id != thing.id and not peer.deleted for peer in peers):
+        raise WeComError(40071)
+    thing.name = name
 
 
 def delete_tag(world: World, tag: Tag) -> bool:

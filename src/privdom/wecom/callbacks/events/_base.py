@@ -85,7 +85,9 @@ def ids(node: Node) -> tuple[str, ...]:
         return tuple(part for part in (part.strip() for part in node.split(",")) if part)
     if isinstance(node, list):
         return tuple(one for part in node for one in ids(part))
-    return ids(node.get("Item", ""))
+    if set(node) != {"Item"}:
+        raise ValueError
+    return ids(node["Item"])
 
 
 def numbers(node: Node) -> tuple[int, ...]:
@@ -163,18 +165,15 @@ def take(reader: Reader, rest: Tree) -> dict[str, Any] | None:
     values: dict[str, Any] = {}
     for name, first, also, read_as, required in reader:
         element = also if also in rest and first not in rest else first
-        node = rest.get(element, "")
-        if required and not node:
+        if element in rest:
+            try:
+                values[name] = read_as(rest[element])
+            except ValueError:
+                pass  # stays in rest, and so comes out in `extra`
+            else:
+                del rest[element]
+        if required and values.get(name) in ("", None):
             return None
-        if element not in rest:
-            continue
-        try:
-            values[name] = read_as(node)
-        except ValueError:
-            if required:
-                return None
-            continue  # stays in rest, and so comes out in `extra`
-        del rest[element]
     return values
 
 
