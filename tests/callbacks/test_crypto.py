@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 from base64 import b64decode, b64encode
 from hashlib import sha1
@@ -219,6 +221,29 @@ def test_a_body_may_be_as_large_as_the_limit() -> None:
     assert 284 == len(CRYPTO.decrypt(OFFICIAL_SIGNATURE, TIMESTAMP, NONCE, body))
     with pytest.raises(MalformedXml):
         CRYPTO.decrypt(OFFICIAL_SIGNATURE, TIMESTAMP, NONCE, body + b" ")
+
+
+_PATIENCE = 60
+_LARGEST = f"""
+from privdom.errors import MalformedXml
+from privdom.wecom.callbacks import Crypto
+for filling in (" ", "\\n", "A", "=", "<Encrypt>", "<Encrypt> ", "<Encrypt><![CDATA[", "]]>", "<Encrypt>A]]> "):
+    body = ("<Encrypt>" + filling * {MAX_BYTES})[:{MAX_BYTES}].encode()
+    try:
+        Crypto({TOKEN!r}, {KEY!r}, {CORP!r}).decrypt("", "", "", body)
+    except MalformedXml:
+        print("refused")
+"""
+
+
+def test_no_body_takes_long_to_refuse() -> None:
+    """Nobody has signed for a body when it is looked through: the largest is refused at once, whatever fills it."""
+    # Backtracking over one of these takes a quarter of an hour, so the bound tells nothing of the machine.
+    done = subprocess.run(
+        [sys.executable, "-c", _LARGEST], capture_output=True, text=True, check=True, timeout=_PATIENCE
+    )
+
+    assert ["refused"] * 9 == done.stdout.split()
 
 
 def test_encrypt_may_stand_bare() -> None:

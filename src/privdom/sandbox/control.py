@@ -106,6 +106,8 @@ def _read(hint: Any, value: object) -> object:
         return value
     if isinstance(value, list):
         return _array(hint, cast("list[object]", value))
+    if kind is Mapping and isinstance(value, dict):
+        return cast("dict[str, object]", value)
     if hint is datetime and isinstance(value, str):
         return _moment(value)
     if hint is timedelta:
@@ -146,7 +148,7 @@ def _called(hint: Any) -> list[str]:
     if get_origin(hint) is Literal:
         return [json.dumps(one) for one in get_args(hint)]
     if get_origin(hint) is not None:
-        return ["an array"]
+        return ["an object" if get_origin(hint) is Mapping else "an array"]
     if hint is Quota:
         return ["an array of an integer and a number"]
     return [{datetime: "a time in ISO 8601 with its offset", timedelta: "seconds"}.get(hint) or _PLAIN[hint][1]]
