@@ -18,6 +18,7 @@ from privdom.sandbox.handlers.groups import seal_group
 from privdom.sandbox.record import TagEntry
 from privdom.sandbox.state import (
     ContactWay,
+    Customer,
     Follow,
     Group,
     GroupMember,
@@ -119,23 +120,34 @@ def welcome_ticket(world: World, follow: Follow) -> str:
     return code
 
 
+def _acquainted(world: World, customer: Customer, userids: list[str]) -> list[str]:
+    """Return those who follow the customer, or else people of the same corp; all of them where nobody does."""
+    corp = customer.corp_name
+    colleagues = [c for c in world.state.customers.values() if c.corp_name == corp] if corp else []
+    own = [userid for userid in userids if userid in customer.follows]
+    return own or [userid for userid in userids if any(userid in c.follows for c in colleagues)] or userids
+
+
 def scan(world: World, config_id_or_state: str, external_userid: str) -> Scanned:
     """Have a customer, who exists, scan a code."""
     way = _way(world, config_id_or_state)
     state = world.state
-    behind = codes.staff_of(world, way.users, way.parties)
-    follows = state.customers[external_userid].follows
-    if way.is_exclusive and any(userid in follows for userid in behind):
-        behind = [userid for userid in behind if userid in follows]
-    room = [userid for userid in behind if userid in follows or not state.full(state.staff[userid])]
-    if not room:
-        msg = "all staff behind this code have left, or have as many customers as they can take"
+    customer = state.customers[external_userid]
+    if way.unionid and way.unionid != customer.unionid:
+        msg = "this temporary code is for somebody else, whose unionid it names"
         raise ValueError(msg)
+    behind = codes.staff_of(world, way.users, way.parties)
+    room = [userid for userid in behind if userid in customer.follows or links.takes(world, userid)]
+    if not room:
+        msg = "all staff behind this code have left, may serve nobody, or have as many customers as they can take"
+        raise ValueError(msg)
+    if way.is_exclusive:
+        room = _acquainted(world, customer, room)
     userid = room[pick(len(room), world.seed, "scan", way.config_id, external_userid)]
-    way.used = True
-    follow = follows.get(userid)
+    follow = customer.follows.get(userid)
     if follow is not None and not follow.left_by_customer:
         return Scanned(external_userid, userid, way.state, "")
+    way.used = True
     code = befriend(world, userid, external_userid, _BY_SCAN, way.state)
     if way.is_temp:
         codes.open_temp_chat(world, way, userid, external_userid)

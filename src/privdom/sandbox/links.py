@@ -13,7 +13,7 @@ from privdom.sandbox.state import AcquisitionLink, ChatTicket, Customer, Follow,
 from privdom.sandbox.world import World
 
 
-__all__ = ["balance", "buy", "candidates", "cut", "find", "friend", "report", "spend", "watch", "write"]
+__all__ = ["balance", "buy", "candidates", "cut", "find", "friend", "report", "spend", "takes", "watch", "write"]
 
 _WHOLE_CORP: Final = 1
 _WECHAT: Final = 1
@@ -83,7 +83,8 @@ def find(world: World, link_id_or_url: str) -> tuple[AcquisitionLink | None, str
     return world.state.links.get(parts.path.rpartition("/")[2]), cut(channel)
 
 
-def _takes(world: World, userid: str) -> bool:
+def takes(world: World, userid: str) -> bool:
+    """Tell whether this staff may serve customers, and has room for one more."""
     staff = world.state.staff[userid]
     return staff.serving and not world.state.full(staff)
 
@@ -103,13 +104,13 @@ def friend(world: World, link: AcquisitionLink, customer: Customer) -> Follow | 
 def candidates(world: World, link: AcquisitionLink, customer: Customer) -> list[str]:
     """Return the staff behind the link who can take this customer, or have them already."""
     behind = staff_of(world, link.users, link.parties)
-    return [userid for userid in behind if userid in customer.follows or _takes(world, userid)]
+    return [userid for userid in behind if userid in customer.follows or takes(world, userid)]
 
 
 def watch(world: World) -> None:
     """Tell of links behind which nobody can take a customer any more, once."""
     for link in world.state.links.values():
-        unavailable = not any(_takes(world, userid) for userid in staff_of(world, link.users, link.parties))
+        unavailable = not any(takes(world, userid) for userid in staff_of(world, link.users, link.parties))
         if unavailable and not link.unavailable:
             report(world, "link_unavailable", ("LinkId", link.link_id))
         link.unavailable = unavailable

@@ -624,6 +624,8 @@ class State:
     tags: dict[str, Tag] = attrs.Factory(dict[str, Tag])
     groups: dict[str, Group] = attrs.Factory(dict[str, Group])
     ways: dict[str, ContactWay] = attrs.Factory(dict[str, ContactWay])
+    temp_codes_by_day: dict[str, int] = attrs.Factory(dict[str, int])
+    """How many temporary ways were made on each day."""
     temp_chats: dict[tuple[str, str], TempChat] = attrs.Factory(dict[tuple[str, str], TempChat])
     links: dict[str, AcquisitionLink] = attrs.Factory(dict[str, AcquisitionLink])
     link_clicks: list[LinkClick] = attrs.Factory(list[LinkClick])
