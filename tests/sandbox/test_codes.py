@@ -217,6 +217,16 @@ def test_scan_again(api: Api) -> None:
     assert (first.staff_userid, True) == (back.staff_userid, back.welcome_code not in ("", first.welcome_code))
 
 
+def test_nobody_leaves_twice(api: Api) -> None:
+    """A customer who deleted a staff cannot do so again, and no event says that they did."""
+    customer = api.box.add_customer(staff=["anna"])
+    api.box.customer_deletes_staff(customer, "anna")
+    with pytest.raises(ValueError, match="already"):
+        api.box.customer_deletes_staff(customer, "anna")
+
+    assert 1 == api.box.pending_callbacks
+
+
 def test_scan_full(api: Api) -> None:
     """Staff who are full get nobody; where all are, the scan fails."""
     code = _add(api)

@@ -70,6 +70,61 @@ def test_mistakes(api: Api) -> None:
             wrong()
 
 
+def test_scenes(api: Api) -> None:
+    """The event knows only whether a code was scanned, and who made people leave; the answer tells all ways in."""
+    group = api.box.add_group(owner="anna")
+    ids = [api.box.add_customer() for _ in range(3)]
+    for scene, customer in enumerate(ids, start=1):
+        api.box.join_group(group, [customer], scene=scene)
+    for scene, customer in enumerate(ids[:2]):
+        api.box.leave_group(group, [customer], scene=scene)
+    told = [dict(event.fields) for event in api.box.record.events]
+
+    assert ["0", "0", "3"] == [event["JoinScene"] for event in told if "JoinScene" in event]
+    assert ["0", "1"] == [event["QuitScene"] for event in told if "QuitScene" in event]
+    assert [3] == [m["join_scene"] for m in api.post("groupchat/get", chat_id=group)["group_chat"]["member_list"][1:]]
+
+
+def test_nobody_joins_twice(api: Api) -> None:
+    """Who is in the group already does not join again, and the event does not name them."""
+    group = api.box.add_group(owner="anna", members=["ben"])
+    when = api.box.clock.now()
+    api.box.advance(timedelta(minutes=1))
+    api.box.join_group(group, ["ben"])
+    before = api.box.pending_callbacks
+    api.box.join_group(group, ["ben", "chen", "chen"])
+    told = dict(api.box.record.events[-1].fields)
+    members = api.post("groupchat/get", chat_id=group)["group_chat"]["member_list"]
+
+    assert (0, "1", "chen") == (before, told["MemChangeCnt"], told["MemChangeList"])
+    assert [("anna", 1), ("ben", 1), ("chen", 3)] == [(m["userid"], m["join_scene"]) for m in members]
+    assert int(when.timestamp()) == members[1]["join_time"]
+
+
+def test_a_mistake_changes_nothing(corp: Callable[..., Api]) -> None:
+    """Where one of several is not in the group, or it cannot hold them all, nobody leaves or joins."""
+    api = corp(group_size=3)
+    group = api.box.add_group(owner="anna", members=["ben"])
+    with pytest.raises(ValueError, match="chen is not in the group"):
+        api.box.leave_group(group, ["ben", "chen"])
+    with pytest.raises(ValueError, match="full"):
+        api.box.join_group(group, ["chen", "wmX"])
+
+    assert ["anna", "ben"] == [m["userid"] for m in api.post("groupchat/get", chat_id=group)["group_chat"]["member_list"]]
+    assert [] == api.box.record.events
+
+
+def test_too_many_owners_to_list(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where more staff are visible than 1,000, owners must be named."""
+    monkeypatch.setattr(limits, "GROUPS_UNFILTERED_STAFF", 2)
+    group = api.box.add_group(owner="anna")
+    named = {"owner_filter": {"userid_list": ["anna"]}}
+
+    assert 81017 == api.post("groupchat/list", limit=9)["errcode"]
+    assert 81017 == api.post("groupchat/list", limit=9, owner_filter={"userid_list": []})["errcode"]
+    assert [group] == [row["chat_id"] for row in api.post("groupchat/list", limit=9, **named)["group_chat_list"]]
+
+
 def _give(api: Api, *groups: str, to: str) -> dict[str, int]:
     answer = sign_in(api.box, api.client).post("groupchat/onjob_transfer", chat_id_list=list(groups), new_owner=to)
     assert answer["errcode"] == 0, answer

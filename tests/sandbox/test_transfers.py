@@ -144,6 +144,22 @@ def test_gets_back(api: Api) -> None:
     assert api.box.pending_callbacks == 3
 
 
+def test_who_left_takeover_is_theirs_again(api: Api) -> None:
+    """A customer who had deleted the takeover is no friend of theirs: the transfer connects the two, and is told."""
+    customer = api.box.add_customer(staff=["anna", "ben"])
+    api.box.customer_deletes_staff(customer, "ben")
+    _start(api, customer)
+    api.box.advance(DAY)
+    follows = _again(api).get("get", external_userid=customer)["follow_user"]
+
+    assert ["del_follow_user", "del_external_contact", "add_external_contact"] == [
+        event.change_type for event in api.box.record.events
+    ]
+    assert [("ben", 202)] == [(follow["userid"], follow["add_way"]) for follow in follows]
+    assert [1] == [status for status, _ in _results(api)]
+    assert not api.box.state()["customers"][customer]["followers"]["ben"]["left_by_customer"]  # type: ignore[index]
+
+
 def test_left_meanwhile(api: Api) -> None:
     """A customer who left the old staff during the day reads as refused."""
     customer = api.box.add_customer(staff=["anna"])

@@ -14,14 +14,12 @@ from privdom.sandbox.chance import digest, pick
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
 from privdom.sandbox.handlers import codes, intercept_rules, products, tags
-from privdom.sandbox.handlers.groups import seal_group
 from privdom.sandbox.record import TagEntry
 from privdom.sandbox.state import (
     ContactWay,
     Customer,
     Follow,
     Group,
-    GroupMember,
     Happening,
     LinkClick,
     LinkCustomer,
@@ -42,7 +40,6 @@ _BY_SCAN: Final = 1
 _BY_LINK: Final = 16
 # Of AMR, a second.
 _FRAMES: Final = 50
-STAFF, EXTERNAL = 1, 2
 
 
 @attrs.frozen
@@ -220,6 +217,9 @@ def befriend(world: World, userid: str, external_userid: str, add_way: int, chan
 
 def leave(world: World, follow: Follow) -> None:
     """Have the customer delete the staff: the relation stays, one-sided."""
+    if follow.left_by_customer:
+        msg = f"{follow.external_userid} has deleted {follow.userid} already"
+        raise ValueError(msg)
     follow.left_by_customer = True
     world.state.happened.append(Happening(world.timestamp, "left by customer", follow.userid, follow.external_userid))
     world.emit_contact("del_follow_user", follow)
@@ -333,35 +333,6 @@ def add_intercept_rule(
         return intercept_rules.create(world, Fields(body), by_app=False).id
     except WeComError as e:
         raise ValueError(e.text) from e
-
-
-def change_members(world: World, group: Group, ids: Sequence[str], *, joined: bool, scene: int) -> None:
-    """Let people join or leave, and fire the event."""
-    for member_id in ids:
-        if joined:
-            kind = STAFF if member_id in world.state.staff else EXTERNAL
-            if member_id not in group.members:
-                world.state.happened.append(Happening(world.timestamp, "joined", member_id, group.chat_id))
-            group.members[member_id] = GroupMember(member_id, kind, world.timestamp, scene)
-        elif group.members.pop(member_id, None) is None:
-            msg = f"{member_id} is not in the group"
-            raise ValueError(msg)
-        else:
-            world.state.happened.append(Happening(world.timestamp, "left", member_id, group.chat_id))
-    old, new = seal_group(world, group)
-    world.emit(
-        "change_external_chat",
-        "update",
-        [
-            ("ChatId", group.chat_id),
-            ("UpdateDetail", "add_member" if joined else "del_member"),
-            ("JoinScene" if joined else "QuitScene", scene if joined else 0),
-            ("MemChangeCnt", len(ids)),
-            ("MemChangeList", list(ids)),
-            ("LastMemVer", old),
-            ("CurMemVer", new),
-        ],
-    )
 
 
 def staff_sends(world: World, userid: str, text: str, external_userids: Sequence[str]) -> str:

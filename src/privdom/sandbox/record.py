@@ -18,6 +18,7 @@ __all__ = [
     "Entry",
     "EventEntry",
     "GroupTransferEntry",
+    "GroupWelcomeEntry",
     "InterceptEntry",
     "MessageEntry",
     "MomentEntry",
@@ -76,6 +77,18 @@ class WelcomeEntry:
     external_userid: str
     text: str
     attachments: tuple[str, ...]
+    at: datetime
+
+
+@attrs.frozen
+class GroupWelcomeEntry:
+    """A group welcome that somebody got who joined; ``attachment`` is JSON, or empty."""
+
+    template_id: str
+    chat_id: str
+    external_userid: str
+    text: str
+    attachment: str
     at: datetime
 
 
@@ -219,6 +232,7 @@ Entry = (
     | MessageEntry
     | DeliveryEntry
     | WelcomeEntry
+    | GroupWelcomeEntry
     | ConclusionEntry
     | TagEntry
     | TransferEntry
@@ -242,6 +256,7 @@ class Record:
     messages: list[MessageEntry] = attrs.Factory(list[MessageEntry])
     deliveries: list[DeliveryEntry] = attrs.Factory(list[DeliveryEntry])
     welcomes: list[WelcomeEntry] = attrs.Factory(list[WelcomeEntry])
+    group_welcomes: list[GroupWelcomeEntry] = attrs.Factory(list[GroupWelcomeEntry])
     conclusions: list[ConclusionEntry] = attrs.Factory(list[ConclusionEntry])
     tag_changes: list[TagEntry] = attrs.Factory(list[TagEntry])
     transfers: list[TransferEntry] = attrs.Factory(list[TransferEntry])
@@ -269,6 +284,7 @@ class Record:
             "messages": self.messages,
             "deliveries": self.deliveries,
             "welcomes": self.welcomes,
+            "group_welcomes": self.group_welcomes,
             "conclusions": self.conclusions,
             "tag_changes": self.tag_changes,
             "transfers": self.transfers,
@@ -294,6 +310,7 @@ class Record:
             read("messages", MessageEntry),
             read("deliveries", DeliveryEntry),
             read("welcomes", WelcomeEntry),
+            read("group_welcomes", GroupWelcomeEntry),
             read("conclusions", ConclusionEntry),
             read("tag_changes", TagEntry),
             read("transfers", TransferEntry),

@@ -193,6 +193,8 @@ class Group:
     """Who will own it soon."""
     inherited: bool = False
     """Whether its owner has it from somebody who resigned."""
+    welcome: str = ""
+    """Which group welcome those get who join."""
 
 
 @attrs.define
@@ -307,6 +309,8 @@ class JoinWay:
     chat_ids: list[str]
     state: str
     mark_source: bool
+    rooms: list[str] = attrs.Factory(list[str])
+    """The groups that were opened because all others were full."""
 
 
 @attrs.define

@@ -17,6 +17,7 @@ from privdom.sandbox.world import Call, World
 
 __all__ = ["get", "listing", "of_opengid", "seal_group", "transfer", "transfer_resigned"]
 
+_DAY = 86_400
 _STATUSES = 3
 _STAFF = 1
 _BY_STAFF = 1
@@ -45,8 +46,9 @@ def _status(world: World, group: Group) -> int:
 
 def _owner(world: World, userid: str) -> str:
     # Whoever resigned is known by the groups they left behind.
-    if any(group.owner == userid for group in world.state.groups.values()):
-        return userid
+    former = world.state.left(userid)
+    if former and any(group.owner == former.userid for group in world.state.groups.values()):
+        return former.userid
     return world.need_staff(userid).userid
 
 
@@ -57,6 +59,8 @@ def listing(world: World, call: Call) -> dict[str, object]:
     limit = body.integer("limit", absent=40058, low=1, high=limits.GROUP_PAGE)
     chosen = body.child("owner_filter")
     userids = chosen.texts("userid_list", most=limits.GROUP_OWNERS) if chosen else []
+    if not userids and len(world.state.staff) > limits.GROUPS_UNFILTERED_STAFF:
+        raise WeComError(81017)
     owners = {_owner(world, userid) for userid in userids}
     cursors = Cursors(world.seed, call.path, status, *sorted(owners))
     groups = (
@@ -158,9 +162,15 @@ def _obstacle_resigned(world: World, chat_id: str, new_owner: str) -> int:
         return 90501
     if group.dismissed:
         return 49008
-    if not _resigned(world, group.owner):
+    former = world.state.left(group.owner)
+    if former is None:
         return 90508 if group.inherited else 90500
-    return 90507 if group.heir else _quota(world, group)
+    if group.heir:
+        return 90507
+    if world.timestamp > former.resigned + limits.RESIGNED_DAYS * _DAY:
+        # As for customers: the one errcode that speaks of that year.
+        return 40205
+    return _quota(world, group)
 
 
 def transfer(world: World, call: Call) -> dict[str, object]:

@@ -169,8 +169,10 @@ def _hand_over(world: World, transfer: Transfer, old: Follow, friend: Follow | N
         del state.unassigned[old.userid, old.external_userid]
         if world.rules.resigned_transfer_tells_handover:
             world.emit_contact("del_external_contact", old)
-    if friend is not None:
+    if friend is not None and not friend.left_by_customer:
         return
+    if friend is not None:
+        state.disconnect(friend)
     rules = world.rules
     new = Follow(
         number=state.number(),
