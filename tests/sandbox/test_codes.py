@@ -44,6 +44,7 @@ def test_add_and_get(api: Api) -> None:
         (84074, {"user": ["dora"]}),
         (60003, {"party": [99]}),
         (40058, {"party": ["x"]}),
+        (40058, {"type": "--2"}),
         (40058, {"state": "x" * 31}),
         (40058, {"is_temp": True}),
         (40058, {"is_temp": "yes"}),
@@ -88,6 +89,18 @@ def test_update(api: Api) -> None:
     assert 41043 == api.post("get_contact_way")["errcode"]
     button = _add(api, scene=1)
     assert 41042 == api.post("update_contact_way", config_id=button, style=9)["errcode"]
+
+
+def test_update_of_departments_alone(api: Api) -> None:
+    """Staff whom an update does not name stay, also those who resigned or may serve nobody any more."""
+    code = _add(api, user=["anna", "ben", "chen"])
+    api.box.staff_resigns("anna")
+    api.box.set_staff("ben", serving=False)
+
+    assert 0 == api.post("update_contact_way", config_id=code, party=[1])["errcode"]
+    way = api.post("get_contact_way", config_id=code)["contact_way"]
+    assert (["anna", "ben", "chen"], [1]) == (way["user"], way["party"])
+    assert 60111 == api.post("update_contact_way", config_id=code, user=["anna"])["errcode"]
 
 
 @pytest.mark.parametrize(
@@ -236,8 +249,9 @@ def test_scan_full(api: Api) -> None:
     api.box.set_staff("ben", capacity=5)
     with pytest.raises(ValueError, match="as many customers"):
         api.box.scan(code, "late")
-    with pytest.raises(ValueError, match="no code"):
-        api.box.scan("nowhere", "lost")
+    for wrong in ("nowhere", ""):
+        with pytest.raises(ValueError, match="no code"):
+            api.box.scan(wrong, "lost")
 
 
 def test_scan_serving(api: Api) -> None:

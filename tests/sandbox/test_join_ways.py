@@ -133,8 +133,9 @@ def test_scan_next_group(corp: Callable[..., Api]) -> None:
     assert groups[1:] == [api.box.scan_join_way(config_id, f"c{i}").chat_id for i in range(2)]
     with pytest.raises(ValueError, match="full"):
         api.box.scan_join_way(config_id)
-    with pytest.raises(ValueError, match="no join way"):
-        api.box.scan_join_way("nowhere")
+    for wrong in ("nowhere", ""):
+        with pytest.raises(ValueError, match="no join way"):
+            api.box.scan_join_way(wrong)
 
 
 def test_new_rooms(corp: Callable[..., Api]) -> None:

@@ -98,7 +98,8 @@ def group_of(world: World, chat_id: str) -> Group:
 
 def _way(world: World, config_id_or_state: str) -> ContactWay:
     ways = world.state.ways
-    way = ways.get(config_id_or_state) or next((w for w in ways.values() if w.state == config_id_or_state), None)
+    by_state = (way for way in ways.values() if way.state and way.state == config_id_or_state)
+    way = ways.get(config_id_or_state) or next(by_state, None)
     if way is None:
         msg = f"no code has the config_id or state {config_id_or_state!r}"
         raise ValueError(msg)

@@ -117,7 +117,11 @@ class TagEntry:
 
 @attrs.frozen
 class TransferEntry:
-    """A step of a transfer; ``errcode`` where it was turned down at once, ``resigned`` if handover had left."""
+    """
+    A step of a transfer; ``errcode`` where it was turned down at once, ``resigned`` if handover had left.
+
+    ``message`` is what the customer was told when it was done; empty is WeCom's own text.
+    """
 
     handover: str
     takeover: str
@@ -126,6 +130,7 @@ class TransferEntry:
     at: datetime
     errcode: int = 0
     resigned: bool = False
+    message: str = ""
 
 
 @attrs.frozen

@@ -316,12 +316,14 @@ class AsyncCodes:
         """
         Make a contact way (WeCom documentation 92228).
 
-        A corp can make 500,000 of them, and never sees them in its console: keep the id.
+        A corp can make 500,000 of them, join ways included, and never sees them in its console: keep the id.
+        Temporary ones do not count; of these it can make 100,000 a day.
 
         Raises:
             MayHaveArrived: Look for the ``state`` or ``remark`` with `each` and `get` before you repeat.
             NoPermission: A staff is outside the app's visible range, or not one who serves customers.
-            Refused: A staff is not verified (41054), the corp has too many (41045) ...
+            Refused: A staff is not verified (41054), the corp has too many (41045), more than 100 staff are in the
+                departments (41041), a unionid needs a WeChat developer account that is bound to the corp (41057) ...
         """
         return await self._session.call(endpoints.CODE_ADD, way, CreatedContactWay)
 
@@ -350,7 +352,7 @@ class AsyncCodes:
         Temporary ones are never listed, nor those made before 2021-07-10.
 
         Args:
-            start: aware; by default 90 days ago.
+            start: aware; by default 90 days ago, so give one with an *end* before that.
             end: aware; by default now.
             cursor: the ``next_cursor`` of the page before.
             limit: 1 to 1,000.

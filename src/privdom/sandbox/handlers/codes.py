@@ -69,9 +69,14 @@ def need_room(world: World) -> None:
         raise WeComError(41045)
 
 
-def _people(world: World, kind: int, body: Fields) -> tuple[list[str], list[int]]:
-    users = [world.need_staff(userid, serving=True).userid for userid in dict.fromkeys(body.texts("user"))]
-    parties = body.integers("party") if kind != _SINGLE else []
+def _people(
+    world: World, kind: int, body: Fields, users: list[str], parties: list[int]
+) -> tuple[list[str], list[int]]:
+    # Only what is given is looked at: whoever was behind the code already may have left, or serve nobody any more.
+    if "user" in body:
+        users = [world.need_staff(userid, serving=True).userid for userid in dict.fromkeys(body.texts("user"))]
+    if "party" in body:
+        parties = body.integers("party") if kind != _SINGLE else []
     if any(party not in world.state.departments for party in parties):
         raise WeComError(60003)
     if kind == _SINGLE and len(users) != 1:
@@ -124,7 +129,7 @@ def add(world: World, call: Call) -> dict[str, object]:
     is_temp = body.flag("is_temp", default=False)
     if is_temp and kind != _SINGLE:
         raise WeComError(40058)
-    users, parties = _people(world, kind, body)
+    users, parties = _people(world, kind, body, [], [])
     way = ContactWay(
         number=0,
         config_id="",
@@ -223,9 +228,7 @@ def update(world: World, call: Call) -> dict[str, object]:
         raise WeComError(41042)
     users, parties = way.users, way.parties
     if "user" in body or "party" in body:
-        kept: dict[str, object] = {"user": users, "party": parties}
-        given = {name: body.raw()[name] if name in body else value for name, value in kept.items()}
-        users, parties = _people(world, way.type, Fields(given))
+        users, parties = _people(world, way.type, body, users, parties)
     changed = attrs.evolve(
         way,
         remark=body.text("remark", chars=limits.CODE_REMARK_CHARS) if "remark" in body else way.remark,

@@ -106,7 +106,8 @@ def _attempt(
 
 def _enter(world: World, transfer: Transfer, outcome: str) -> None:
     who = (transfer.handover, transfer.takeover, transfer.external_userid)
-    entry = TransferEntry(*who, outcome, world.now, transfer.errcode, transfer.resigned)  # type: ignore[arg-type]
+    told = transfer.message if outcome == "succeeded" else ""
+    entry = TransferEntry(*who, outcome, world.now, transfer.errcode, transfer.resigned, told)  # type: ignore[arg-type]
     world.record.transfers.append(entry)
 
 
