@@ -73,6 +73,9 @@ def test_owners_in_any_case(orphaned: Api) -> None:
     orphaned.box.staff_resigns("anna")
 
     assert {group: 1} == status(orphaned, "ANNA")
+    orphaned.box.add_staff("ANNA")
+    assert {group: 1} == status(orphaned, "anna")
+    assert {} == give(orphaned, group)
 
 
 def test_after_a_year(orphaned: Api) -> None:

@@ -44,12 +44,10 @@ def _status(world: World, group: Group) -> int:
     return _INHERITED if group.inherited else _OWNED
 
 
-def _owner(world: World, userid: str) -> str:
+def _owners(world: World, userid: str) -> set[str]:
     # Whoever resigned is known by the groups they left behind.
-    former = world.state.left(userid)
-    if former and any(group.owner == former.userid for group in world.state.groups.values()):
-        return former.userid
-    return world.need_staff(userid).userid
+    owning = {group.owner for group in world.state.groups.values() if group.owner.lower() == userid.lower()}
+    return owning or {world.need_staff(userid).userid}
 
 
 def listing(world: World, call: Call) -> dict[str, object]:
@@ -61,7 +59,7 @@ def listing(world: World, call: Call) -> dict[str, object]:
     userids = chosen.texts("userid_list", most=limits.GROUP_OWNERS) if chosen else []
     if not userids and len(world.state.staff) > limits.GROUPS_UNFILTERED_STAFF:
         raise WeComError(81017)
-    owners = {_owner(world, userid) for userid in userids}
+    owners = {owner for userid in userids for owner in _owners(world, userid)}
     cursors = Cursors(world.seed, call.path, status, *sorted(owners))
     groups = (
         (group.number, {"chat_id": group.chat_id, "status": _status(world, group)})
@@ -162,12 +160,11 @@ def _obstacle_resigned(world: World, chat_id: str, new_owner: str) -> int:
         return 90501
     if group.dismissed:
         return 49008
-    former = world.state.left(group.owner)
-    if former is None:
+    if not _resigned(world, group.owner):
         return 90508 if group.inherited else 90500
     if group.heir:
         return 90507
-    if world.timestamp > former.resigned + limits.RESIGNED_DAYS * _DAY:
+    if world.timestamp > world.state.former[group.owner].resigned + limits.RESIGNED_DAYS * _DAY:
         # As for customers: the one errcode that speaks of that year.
         return 40205
     return _quota(world, group)
