@@ -110,7 +110,9 @@ def test_a_mistake_changes_nothing(corp: Callable[..., Api]) -> None:
     with pytest.raises(ValueError, match="full"):
         api.box.join_group(group, ["chen", "wmX"])
 
-    assert ["anna", "ben"] == [m["userid"] for m in api.post("groupchat/get", chat_id=group)["group_chat"]["member_list"]]
+    assert ["anna", "ben"] == [
+        m["userid"] for m in api.post("groupchat/get", chat_id=group)["group_chat"]["member_list"]
+    ]
     assert [] == api.box.record.events
 
 

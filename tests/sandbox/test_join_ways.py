@@ -93,7 +93,9 @@ def _group(api: Api, chat_id: str) -> dict[str, object]:
 def _told(api: Api) -> list[tuple[str, str]]:
     """Return what was told of groups, and of which."""
     events = [event for event in api.box.record.events if event.event == "change_external_chat"]
-    return [(dict(event.fields).get("UpdateDetail", event.change_type), dict(event.fields)["ChatId"]) for event in events]
+    return [
+        (dict(event.fields).get("UpdateDetail", event.change_type), dict(event.fields)["ChatId"]) for event in events
+    ]
 
 
 def test_scan(api: Api) -> None:

@@ -69,9 +69,7 @@ def need_room(world: World) -> None:
         raise WeComError(41045)
 
 
-def _people(
-    world: World, kind: int, body: Fields, users: list[str], parties: list[int]
-) -> tuple[list[str], list[int]]:
+def _people(world: World, kind: int, body: Fields, users: list[str], parties: list[int]) -> tuple[list[str], list[int]]:
     # Only what is given is looked at: whoever was behind the code already may have left, or serve nobody any more.
     if "user" in body:
         users = [world.need_staff(userid, serving=True).userid for userid in dict.fromkeys(body.texts("user"))]
