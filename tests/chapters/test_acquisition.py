@@ -188,7 +188,7 @@ def test_what_a_new_link_sends(scripted: Callable[..., Any]) -> None:
 
 
 def test_addresses_of_channels() -> None:
-    """A channel is quoted in the address, and the whole address in the scheme of WeChat."""
+    """A channel is quoted in the address, and the whole address in the scheme of WeChat; without an address is none."""
     link = AcquisitionLink(url="https://work.weixin.qq.com/ca/x")
 
     assert "https://work.weixin.qq.com/ca/x?customer_channel=a%20%26%E5%BA%97" == link.url_for("a &店")
@@ -201,6 +201,9 @@ def test_addresses_of_channels() -> None:
             link.url_for(bad)
         with pytest.raises(UsageError, match="customer_channel has"):
             link.scheme_for(bad)
+    for make in (AcquisitionLink("ca1").url_for, AcquisitionLink("ca1").scheme_for):
+        with pytest.raises(UsageError, match="has no url"):
+            make("shop")
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,15 @@ from privdom.wecom.client import AsyncWeCom
 from privdom.wecom.codes import (
     CloseTempChatRequest,
     Conclusions,
+    ContactWay,
     ContactWayType,
+    ContactWayUpdate,
     CreatedContactWay,
     DeleteCodeRequest,
     NewContactWay,
 )
-from privdom.wecom.messages import Text
+from privdom.wecom.messages import Image, Text
+from privdom.wecom.wire import unstructure
 from tests.chapters.conftest import Corp
 
 
@@ -63,9 +66,31 @@ def test_a_temporary_chat_ends_with_closing_words(corp: Corp) -> None:
         (lambda: DeleteCodeRequest(""), "config_id is empty"),
         (lambda: CloseTempChatRequest("", "wm1"), "userid is empty"),
         (lambda: CloseTempChatRequest("anna", "ben"), "must begin with wm or wo"),
+        (lambda: Conclusions(""), "closing words are empty"),
+        (lambda: Conclusions(Text("")), "closing words are empty"),
     ],
 )
 def test_what_wecom_would_refuse(make: Callable[[], object], message: str) -> None:
     """Each mistake is named before anything is sent."""
     with pytest.raises(UsageError, match=message):
         make()
+
+
+def test_closing_words_are_a_text_like_any_other() -> None:
+    """A bare text will do, and an empty one beside a picture is not sent: WeCom refuses empty objects."""
+    assert Conclusions(Text("再见")) == Conclusions("再见")
+    assert {"image": {"media_id": "m"}} == unstructure(Conclusions(Text(""), Image("m")))
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        ContactWay("c1", unionid="o-private"),
+        ContactWayUpdate("c1", unionid="o-private"),
+        NewContactWay(type=ContactWayType.SINGLE, user=["anna"], is_temp=True, unionid="o-private"),
+    ],
+)
+def test_a_unionid_is_not_printed(way: object) -> None:
+    """It tells a person from all others."""
+    assert "o-private" not in repr(way)
+    assert "unionid=<hidden>" in repr(way)

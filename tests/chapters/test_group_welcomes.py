@@ -19,6 +19,7 @@ from privdom.wecom.group_welcomes import (
     NewGroupWelcome,
 )
 from privdom.wecom.messages import File, Image, Link, MiniProgram, Text, Video
+from privdom.wecom.wire import unstructure
 from tests.chapters.conftest import Corp, Scripted
 
 
@@ -109,6 +110,11 @@ def test_each_kind_is_written_under_its_own_name(scripted: Callable[..., Any]) -
         b'{"template_id":"msg1","video":{"media_id":"m"},"agentid":5}',
         b'{"template_id":"msg1","agentid":5}',
     ] == script.bodies
+
+
+def test_an_empty_text_is_not_sent() -> None:
+    """WeCom refuses empty objects (40063)."""
+    assert {"file": {"media_id": "m"}} == unstructure(NewGroupWelcome(Text(""), file=File("m")))
 
 
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {

@@ -134,7 +134,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "last words by url": (lambda: Conclusions(image=Image(pic_url="u")), "by media_id"),
     "nothing to update": (lambda: ContactWayUpdate("c1"), "there is nothing to change"),
-    "nobody left": (lambda: ContactWayUpdate("c1", user=[]), "nobody would stand"),
+    "nobody left": (lambda: ContactWayUpdate("c1", user=[], party=[]), "nobody would stand"),
     "update of nothing": (lambda: ContactWayUpdate("", state="s"), "config_id is empty"),
     "no code": (lambda: GetCodeRequest(""), "config_id is empty"),
     "window backwards": (lambda: ListCodesRequest(START, START), "start is not before end"),
@@ -341,6 +341,14 @@ ACCEPTED: dict[str, tuple[Callable[[], object], dict[str, Any]]] = {
     "numbers cleared": (
         lambda: RemarkRequest("a", "wm1", remark_mobiles=[]),
         {"userid": "a", "external_userid": "wm1", "remark_mobiles": [""]},
+    ),
+    "an emptied list of staff, where departments stay": (
+        lambda: ContactWayUpdate("c1", user=[]),
+        {"config_id": "c1", "user": []},
+    ),
+    "many departments, which may be small": (
+        lambda: NewContactWay(type=MULTIPLE, party=range(1, 102)),
+        {"type": 2, "scene": 2, "party": list(range(1, 102))},
     ),
     "half a window": (lambda: ListCodesRequest(START), {"start_time": 1767225600, "limit": 1000}),
 }

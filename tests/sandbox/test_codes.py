@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import Api
+from privdom._facts import limits
+from tests.sandbox.conftest import Api, sign_in
 
 
 def _add(api: Api, **body: Any) -> str:
@@ -43,12 +44,18 @@ def test_add_and_get(api: Api) -> None:
         (84074, {"user": ["dora"]}),
         (60003, {"party": [99]}),
         (40058, {"party": ["x"]}),
+        (40058, {"type": "--2"}),
         (40058, {"state": "x" * 31}),
         (40058, {"is_temp": True}),
         (40058, {"is_temp": "yes"}),
         (40058, {"conclusions": "x"}),
         (40063, {"conclusions": {}}),
         (41006, {"conclusions": {"image": {}}}),
+        (40063, {"conclusions": {"text": {"content": ""}}}),
+        (40058, {"conclusions": {"text": {"content": "长" * 1_334}}}),
+        (40058, {"conclusions": {"link": {"title": "长" * 43, "url": "https://u"}}}),
+        (40058, {"conclusions": {"link": {"title": "t", "url": "https://u", "desc": "d" * 513}}}),
+        (40058, {"conclusions": {"miniprogram": {"title": "长" * 22}}}),
     ],
 )
 def test_refused(api: Api, errcode: int, change: dict[str, object]) -> None:
@@ -76,10 +83,44 @@ def test_update(api: Api) -> None:
     way = api.post("get_contact_way", config_id=code)["contact_way"]
 
     assert ("s", "q", ["chen"]) == (way["state"], way["remark"], way["user"])
+    assert 0 == api.post("update_contact_way", config_id=code, user=None, party=[1])["errcode"]
+    assert ["chen"] == api.post("get_contact_way", config_id=code)["contact_way"]["user"]
     assert 41044 == api.post("update_contact_way", config_id="no")["errcode"]
     assert 41043 == api.post("get_contact_way")["errcode"]
     button = _add(api, scene=1)
     assert 41042 == api.post("update_contact_way", config_id=button, style=9)["errcode"]
+
+
+def test_update_of_departments_alone(api: Api) -> None:
+    """Staff whom an update does not name stay, also those who resigned or may serve nobody any more."""
+    code = _add(api, user=["anna", "ben", "chen"])
+    api.box.staff_resigns("anna")
+    api.box.set_staff("ben", serving=False)
+
+    assert 0 == api.post("update_contact_way", config_id=code, party=[1])["errcode"]
+    way = api.post("get_contact_way", config_id=code)["contact_way"]
+    assert (["anna", "ben", "chen"], [1]) == (way["user"], way["party"])
+    assert 60111 == api.post("update_contact_way", config_id=code, user=["anna"])["errcode"]
+
+
+@pytest.mark.parametrize(
+    ("errcode", "change"),
+    [
+        (60111, {"user": ["nobody"]}),
+        (40063, {"conclusions": {}}),
+        (40058, {"skip_verify": "perhaps"}),
+        (40058, {"expires_in": 0}),
+        (40058, {"chat_expires_in": 15 * 86_400}),
+    ],
+)
+def test_update_refused(api: Api, errcode: int, change: dict[str, object]) -> None:
+    """An update that is refused changes nothing."""
+    code = _add(api, type=1, user=["anna"], is_temp=True)
+    before = api.post("get_contact_way", config_id=code)
+    body = {"config_id": code, "user": ["ben"], "remark": "q", "state": "q", "skip_verify": False, **change}
+
+    assert errcode == api.post("update_contact_way", **body)["errcode"]
+    assert before == api.post("get_contact_way", config_id=code)
 
 
 def test_listing(api: Api) -> None:
@@ -92,6 +133,20 @@ def test_listing(api: Api) -> None:
     assert "" == last["next_cursor"]
     assert [] == api.post("list_contact_way", start_time=1, end_time=2)["contact_way"]
     assert 40058 == api.post("list_contact_way", start_time=2, end_time=1)["errcode"]
+
+
+def test_listing_begins_ninety_days_ago(api: Api) -> None:
+    """By default, whatever the end: an end before that needs a start."""
+    code = _add(api)
+    api.box.advance(timedelta(days=90))
+    api = sign_in(api.box, api.client)
+    end = int(api.box.clock.now().timestamp()) - 86_400
+
+    assert [{"config_id": code}] == api.post("list_contact_way")["contact_way"]
+    assert [{"config_id": code}] == api.post("list_contact_way", end_time=end)["contact_way"]
+    assert 40058 == api.post("list_contact_way", end_time=end - 90 * 86_400)["errcode"]
+    api.box.advance(timedelta(seconds=1))
+    assert [] == api.post("list_contact_way")["contact_way"]
 
 
 def test_temporary(api: Api) -> None:
@@ -108,11 +163,48 @@ def test_temporary(api: Api) -> None:
         ]
     )
     assert 90 == api.post("get_contact_way", config_id=code)["contact_way"]["expires_in"]
-    api.box.scan(code, "一")
+    api.box.scan(code, external_userid=api.box.add_customer(unionid="o"))
     with pytest.raises(ValueError, match="temporary"):
         api.box.scan(code, "二")
     api.box.advance(timedelta(seconds=60))
     assert 41044 == api.post("update_contact_way", config_id=other, remark="x")["errcode"]
+
+
+def test_temporary_ones_of_a_day(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many temporary codes a day (UTC+8), deleted ones included; they take none of the lasting ones' room."""
+    monkeypatch.setattr(limits, "TEMP_CODES_PER_DAY", 1)
+    monkeypatch.setattr(limits, "CODES_PER_CORP", 1)
+    body = {"type": 1, "scene": 2, "user": ["anna"], "is_temp": True}
+    code = _add(api, **body)
+    api.post("del_contact_way", config_id=code)
+    full = api.post("add_contact_way", **body)["errcode"]
+    lasting = api.post("add_contact_way", **{**body, "is_temp": False})["errcode"]
+    api.box.advance(timedelta(days=1))
+
+    assert [41045, 0] == [full, lasting]
+    assert _add(sign_in(api.box, api.client), **body)
+
+
+def test_temporary_for_one(api: Api) -> None:
+    """A temporary code with a unionid is for that customer only."""
+    code = _add(api, type=1, user=["anna"], is_temp=True, unionid="o1")
+    other, meant = api.box.add_customer(unionid="o2"), api.box.add_customer(unionid="o1")
+    for stranger in (other, api.box.add_customer()):
+        with pytest.raises(ValueError, match="for somebody else"):
+            api.box.scan(code, external_userid=stranger)
+
+    assert "anna" == api.box.scan(code, external_userid=meant).staff_userid
+
+
+def test_temporary_is_used_by_adding(api: Api) -> None:
+    """Who is connected already is not added, and leaves a temporary code to somebody who is."""
+    friend = api.box.add_customer(staff=["anna"])
+    code = _add(api, type=1, user=["anna"], is_temp=True)
+    api.box.scan(code, external_userid=friend)
+
+    assert api.box.scan(code, "新客").welcome_code
+    with pytest.raises(ValueError, match="temporary"):
+        api.box.scan(code, "又一")
 
 
 def test_scan(api: Api) -> None:
@@ -138,6 +230,16 @@ def test_scan_again(api: Api) -> None:
     assert (first.staff_userid, True) == (back.staff_userid, back.welcome_code not in ("", first.welcome_code))
 
 
+def test_nobody_leaves_twice(api: Api) -> None:
+    """A customer who deleted a staff cannot do so again, and no event says that they did."""
+    customer = api.box.add_customer(staff=["anna"])
+    api.box.customer_deletes_staff(customer, "anna")
+    with pytest.raises(ValueError, match="already"):
+        api.box.customer_deletes_staff(customer, "anna")
+
+    assert 1 == api.box.pending_callbacks
+
+
 def test_scan_full(api: Api) -> None:
     """Staff who are full get nobody; where all are, the scan fails."""
     code = _add(api)
@@ -147,8 +249,36 @@ def test_scan_full(api: Api) -> None:
     api.box.set_staff("ben", capacity=5)
     with pytest.raises(ValueError, match="as many customers"):
         api.box.scan(code, "late")
-    with pytest.raises(ValueError, match="no code"):
-        api.box.scan("nowhere", "lost")
+    for wrong in ("nowhere", ""):
+        with pytest.raises(ValueError, match="no code"):
+            api.box.scan(wrong, "lost")
+
+
+def test_scan_serving(api: Api) -> None:
+    """Staff of a department who may not serve customers get none."""
+    department = api.box.add_department("门店")
+    api.box.add_staff("dora", department=department, serving=False)
+    api.box.add_staff("emil", department=department)
+    code = _add(api, user=[], party=[department])
+
+    assert {"emil"} == {api.box.scan(code, f"c{i}").staff_userid for i in range(5)}
+    api.box.set_staff("emil", serving=False)
+    with pytest.raises(ValueError, match="may serve"):
+        api.box.scan(code, "late")
+
+
+def test_exclusive_by_corp(api: Api) -> None:
+    """An exclusive code leads people of one corp to the same staff, unless these are full."""
+    exclusive, plain = _add(api, is_exclusive=True), _add(api)
+    api.box.add_customer("woFirst", staff=["ben"], type=2, corp_name="示例公司")
+    colleagues = [api.box.add_customer(f"wo{i}", type=2, corp_name="示例公司") for i in range(6)]
+    strangers = [api.box.add_customer(f"woX{i}", type=2, corp_name=f"公司{i}") for i in range(6)]
+
+    assert {"ben"} == {api.box.scan(exclusive, external_userid=one).staff_userid for one in colleagues[:4]}
+    assert {"anna", "ben"} == {api.box.scan(exclusive, external_userid=one).staff_userid for one in strangers}
+    api.box.set_staff("ben", capacity=0)
+    assert "anna" == api.box.scan(exclusive, external_userid=colleagues[4]).staff_userid
+    assert "anna" == api.box.scan(plain, external_userid=colleagues[5]).staff_userid
 
 
 def test_exclusive(api: Api) -> None:

@@ -67,6 +67,28 @@ def test_status(orphaned: Api) -> None:
     assert 60111 == nobody["errcode"]
 
 
+def test_owners_in_any_case(orphaned: Api) -> None:
+    """Who left is known by the userid in upper and lower case, as who is at work."""
+    group = orphaned.box.add_group(owner="anna")
+    orphaned.box.staff_resigns("anna")
+
+    assert {group: 1} == status(orphaned, "ANNA")
+    orphaned.box.add_staff("ANNA")
+    assert {group: 1} == status(orphaned, "anna")
+    assert {} == give(orphaned, group)
+
+
+def test_after_a_year(orphaned: Api) -> None:
+    """Groups of owners who left more than a year ago stay where they are."""
+    groups = [orphaned.box.add_group(owner="anna") for _ in range(2)]
+    orphaned.box.staff_resigns("anna")
+    orphaned.box.advance(timedelta(days=365))
+    assert {} == give(orphaned, groups[0])
+    orphaned.box.advance(timedelta(seconds=1))
+
+    assert {groups[1]: 40205} == give(orphaned, groups[1])
+
+
 def test_the_other_transfer(orphaned: Api) -> None:
     """Owners who left have a call of their own."""
     group = orphaned.box.add_group(owner="anna")

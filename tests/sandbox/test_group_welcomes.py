@@ -68,6 +68,7 @@ def test_image(api: Api) -> None:
         (40063, {"text": None}),
         (40063, {"text": {"content": ""}}),
         (40063, {"image": {}}),
+        (40063, {"text": {}, "link": LINK}),
         (40063, {"link": LINK, "video": {}}),
         (41006, {"image": {"media_id": ""}}),
         (41016, {"link": {"url": "https://u"}}),
@@ -103,3 +104,44 @@ def test_a_hundred(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert 41055 == full
     assert template_id != make(api)
+
+
+def test_said(api: Api) -> None:
+    """Customers who join are greeted by name with what the owner chose, each of them; staff are not."""
+    template_id = str(make(api, text={"content": "%NICKNAME% 你好, %NICKNAME%! %nickname%"}, link=LINK))
+    group, other = (api.box.add_group(owner="anna") for _ in range(2))
+    api.box.set_group_welcome(group, template_id)
+    ids = [api.box.add_customer(name=name) for name in ("安娜", "小陈")]
+    api.box.join_group(group, ["ben", *ids], scene=1)
+    api.box.join_group(other, ids)
+    config_id = api.post("groupchat/add_join_way", scene=2, chat_id_list=[group])["config_id"]
+    scanned = api.box.scan_join_way(config_id, "老王").external_userid
+    said = api.box.record.group_welcomes
+
+    assert [
+        (customer, f"{name} 你好, {name}! %nickname%")
+        for customer, name in ((ids[0], "安娜"), (ids[1], "小陈"), (scanned, "老王"))
+    ] == [(entry.external_userid, entry.text) for entry in said]
+    assert {(template_id, group, '{"link": {"title": "群规", "url": "https://example.com"}}')} == {
+        (entry.template_id, entry.chat_id, entry.attachment) for entry in said
+    }
+
+
+def test_said_as_it_is_now(api: Api) -> None:
+    """An edit shows at once; what was deleted or taken away is not said any more."""
+    template_id = str(make(api))
+    group = api.box.add_group(owner="anna")
+    api.box.set_group_welcome(group, template_id)
+    post(api, "edit", template_id=template_id, file={"media_id": "m"})
+    api.box.join_group(group, ["wmA"])
+    post(api, "del", template_id=template_id)
+    api.box.join_group(group, ["wmB"])
+    api.box.set_group_welcome(group, str(make(api)))
+    api.box.set_group_welcome(group, "")
+    api.box.join_group(group, ["wmC"])
+
+    assert [("wmA", "", '{"file": {"media_id": "m"}}')] == [
+        (entry.external_userid, entry.text, entry.attachment) for entry in api.box.record.group_welcomes
+    ]
+    with pytest.raises(ValueError, match="no group welcome"):
+        api.box.set_group_welcome(group, template_id)

@@ -140,6 +140,32 @@ def test_owner_and_notice_by_hand(api: Api) -> None:
             api.box.change_group_owner(group, wrong)
 
 
+def test_a_mistake_changes_nothing(corp: Callable[..., Api]) -> None:
+    """Where one of several is not in the group, or it cannot hold them all, nobody leaves or joins."""
+    api = corp(group_size=3)
+    group = api.box.add_group(owner="anna", members=["ben"])
+    with pytest.raises(ValueError, match="chen is not in the group"):
+        api.box.leave_group(group, ["ben", "chen"])
+    with pytest.raises(ValueError, match="full"):
+        api.box.join_group(group, ["chen", "wmX"])
+
+    assert ["anna", "ben"] == [
+        m["userid"] for m in api.post("groupchat/get", chat_id=group)["group_chat"]["member_list"]
+    ]
+    assert [] == api.box.record.events
+
+
+def test_too_many_owners_to_list(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where more staff are visible than 1,000, owners must be named."""
+    monkeypatch.setattr(limits, "GROUPS_UNFILTERED_STAFF", 2)
+    group = api.box.add_group(owner="anna")
+    named = {"owner_filter": {"userid_list": ["anna"]}}
+
+    assert 81017 == api.post("groupchat/list", limit=9)["errcode"]
+    assert 81017 == api.post("groupchat/list", limit=9, owner_filter={"userid_list": []})["errcode"]
+    assert [group] == [row["chat_id"] for row in api.post("groupchat/list", limit=9, **named)["group_chat_list"]]
+
+
 def _give(api: Api, *groups: str, to: str) -> dict[str, int]:
     answer = sign_in(api.box, api.client).post("groupchat/onjob_transfer", chat_id_list=list(groups), new_owner=to)
     assert answer["errcode"] == 0, answer

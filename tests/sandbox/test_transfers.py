@@ -144,6 +144,35 @@ def test_gets_back(api: Api) -> None:
     assert api.box.pending_callbacks == 3
 
 
+def test_what_the_customer_is_told(api: Api) -> None:
+    """The message of the call reaches the customer when the transfer is done, not before, and nobody who refuses."""
+    body = {"handover_userid": "anna", "takeover_userid": "ben", "transfer_success_msg": "以后由我服务您"}
+    a, b = api.box.add_customer(staff=["anna"]), api.box.add_customer(staff=["anna"])
+    api.post("transfer_customer", **body, external_userid=[a, b, "wmNo"])
+    api.box.customer_deletes_staff(b, "anna")
+    api.box.advance(DAY)
+
+    assert [("succeeded", a, "以后由我服务您")] == [
+        (entry.outcome, entry.external_userid, entry.message) for entry in api.box.record.transfers if entry.message
+    ]
+
+
+def test_who_left_takeover_is_theirs_again(api: Api) -> None:
+    """A customer who had deleted the takeover is no friend of theirs: the transfer connects the two, and is told."""
+    customer = api.box.add_customer(staff=["anna", "ben"])
+    api.box.customer_deletes_staff(customer, "ben")
+    _start(api, customer)
+    api.box.advance(DAY)
+    follows = _again(api).get("get", external_userid=customer)["follow_user"]
+
+    assert ["del_follow_user", "del_external_contact", "add_external_contact"] == [
+        event.change_type for event in api.box.record.events
+    ]
+    assert [("ben", 202)] == [(follow["userid"], follow["add_way"]) for follow in follows]
+    assert [1] == [status for status, _ in _results(api)]
+    assert not api.box.state()["customers"][customer]["followers"]["ben"]["left_by_customer"]  # type: ignore[index]
+
+
 def test_left_meanwhile(api: Api) -> None:
     """A customer who left the old staff during the day reads as refused."""
     customer = api.box.add_customer(staff=["anna"])

@@ -67,6 +67,7 @@ CODE_PAGE: Final = 1_000
 CODE_PAGE_DEFAULT: Final = 100
 CODE_LIST_DAYS: Final = 90
 TEMP_CODE_SECONDS: Final = 14 * 86_400
+TEMP_CODES_PER_DAY: Final = 100_000
 
 # Customer acquisition links (97297, 97298, 97299, 97375, 100130).
 ACQUISITION_NAME_CHARS: Final = 30
@@ -85,6 +86,9 @@ CHAT_KEY_SECONDS: Final = 30 * 60
 # Groups (92120, 92122).
 GROUP_PAGE: Final = 1_000
 GROUP_OWNERS: Final = 100
+GROUPS_UNFILTERED_STAFF: Final = 1_000
+# No page of the API has a number; those on the product do, for groups that staff open.
+GROUP_MEMBERS: Final = 500
 
 # Join ways of groups (92229); they share CODES_PER_CORP.
 JOIN_WAY_GROUPS: Final = 5

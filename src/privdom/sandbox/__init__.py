@@ -6,6 +6,7 @@ from privdom.sandbox.acts import Opened, Scanned
 from privdom.sandbox.box import Sandbox
 from privdom.sandbox.clock import VirtualClock
 from privdom.sandbox.faults import Fault, FaultKind, Faults
+from privdom.sandbox.joining import Joined
 from privdom.sandbox.record import (
     AppMessageEntry,
     CallbackEntry,
@@ -13,6 +14,7 @@ from privdom.sandbox.record import (
     ConclusionEntry,
     DeliveryEntry,
     GroupTransferEntry,
+    GroupWelcomeEntry,
     MessageEntry,
     MomentEntry,
     Record,
@@ -35,6 +37,8 @@ __all__ = [
     "FaultKind",
     "Faults",
     "GroupTransferEntry",
+    "GroupWelcomeEntry",
+    "Joined",
     "MessageEntry",
     "MomentEntry",
     "Opened",

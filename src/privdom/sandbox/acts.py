@@ -14,14 +14,13 @@ from privdom.sandbox.chance import digest, pick
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
 from privdom.sandbox.handlers import codes, intercept_rules, products, tags
-from privdom.sandbox.handlers.groups import seal_group
 from privdom.sandbox.record import TagEntry
 from privdom.sandbox.state import (
     AcquisitionLink,
     ContactWay,
+    Customer,
     Follow,
     Group,
-    GroupMember,
     Happening,
     LinkClick,
     LinkCustomer,
@@ -42,12 +41,6 @@ _BY_SCAN: Final = 1
 _BY_LINK: Final = 16
 # Of AMR, a second.
 _FRAMES: Final = 50
-STAFF, EXTERNAL = 1, 2
-_SCANNED: Final = 3
-# As groupchat/get has them: invited, invited by a link, scanned.
-_JOIN_SCENES: Final = (1, 2, _SCANNED)
-# Left, was removed.
-_QUIT_SCENES: Final = (0, 1)
 
 
 @attrs.frozen
@@ -107,7 +100,8 @@ def group_of(world: World, chat_id: str) -> Group:
 def way_of(world: World, config_id_or_state: str) -> ContactWay:
     """Return a code that exists and can be scanned."""
     ways = world.state.ways
-    way = ways.get(config_id_or_state) or next((w for w in ways.values() if w.state == config_id_or_state), None)
+    by_state = (way for way in ways.values() if way.state and way.state == config_id_or_state)
+    way = ways.get(config_id_or_state) or next(by_state, None)
     if way is None:
         msg = f"no code has the config_id or state {config_id_or_state!r}"
         raise ValueError(msg)
@@ -126,22 +120,33 @@ def welcome_ticket(world: World, follow: Follow) -> str:
     return code
 
 
+def _acquainted(world: World, customer: Customer, userids: list[str]) -> list[str]:
+    """Return those who follow the customer, or else people of the same corp; all of them where nobody does."""
+    corp = customer.corp_name
+    colleagues = [c for c in world.state.customers.values() if c.corp_name == corp] if corp else []
+    own = [userid for userid in userids if userid in customer.follows]
+    return own or [userid for userid in userids if any(userid in c.follows for c in colleagues)] or userids
+
+
 def scan(world: World, way: ContactWay, external_userid: str) -> Scanned:
     """Have a customer, who exists, scan a code."""
     state = world.state
-    behind = codes.staff_of(world, way.users, way.parties)
-    follows = state.customers[external_userid].follows
-    if way.is_exclusive and any(userid in follows for userid in behind):
-        behind = [userid for userid in behind if userid in follows]
-    room = [userid for userid in behind if userid in follows or not state.full(state.staff[userid])]
-    if not room:
-        msg = "all staff behind this code have left, or have as many customers as they can take"
+    customer = state.customers[external_userid]
+    if way.unionid and way.unionid != customer.unionid:
+        msg = "this temporary code is for somebody else, whose unionid it names"
         raise ValueError(msg)
+    behind = codes.staff_of(world, way.users, way.parties)
+    room = [userid for userid in behind if userid in customer.follows or links.takes(world, userid)]
+    if not room:
+        msg = "all staff behind this code have left, may serve nobody, or have as many customers as they can take"
+        raise ValueError(msg)
+    if way.is_exclusive:
+        room = _acquainted(world, customer, room)
     userid = room[pick(len(room), world.seed, "scan", way.config_id, external_userid)]
-    way.used = True
-    follow = follows.get(userid)
+    follow = customer.follows.get(userid)
     if follow is not None and not follow.left_by_customer:
         return Scanned(external_userid, userid, way.state, "")
+    way.used = True
     code = befriend(world, userid, external_userid, _BY_SCAN, way.state)
     if way.is_temp:
         codes.open_temp_chat(world, way, userid, external_userid)
@@ -219,6 +224,9 @@ def befriend(world: World, userid: str, external_userid: str, add_way: int, chan
 
 def leave(world: World, follow: Follow) -> None:
     """Have the customer delete the staff: the relation stays, one-sided."""
+    if follow.left_by_customer:
+        msg = f"{follow.external_userid} has deleted {follow.userid} already"
+        raise ValueError(msg)
     follow.left_by_customer = True
     world.state.happened.append(Happening(world.timestamp, "left by customer", follow.userid, follow.external_userid))
     world.emit_contact("del_follow_user", follow)
@@ -347,56 +355,6 @@ def add_intercept_rule(
         return intercept_rules.create(world, Fields(body), by_app=False).id
     except WeComError as e:
         raise ValueError(e.text) from e
-
-
-def let_join(world: World, group: Group, ids: Sequence[str], scene: int) -> None:
-    """Let people join who are not there yet, and fire the event if there are any."""
-    if scene not in _JOIN_SCENES:
-        msg = f"scene must be 1 (invited), 2 (by an invite link) or 3 (by the group's code), not {scene}"
-        raise ValueError(msg)
-    new = [member_id for member_id in dict.fromkeys(ids) if member_id not in group.members]
-    for member_id in new:
-        kind = STAFF if member_id in world.state.staff else EXTERNAL
-        invitor = "" if scene == _SCANNED else group.owner
-        group.members[member_id] = GroupMember(member_id, kind, world.timestamp, scene, invitor)
-        world.state.happened.append(Happening(world.timestamp, "joined", member_id, group.chat_id))
-    if new:
-        # The event has numbers of its own: 0 for whoever was invited, in whatever way.
-        _members_changed(world, group, "add_member", ("JoinScene", scene if scene == _SCANNED else 0), new)
-
-
-def let_leave(world: World, group: Group, ids: Sequence[str], scene: int) -> None:
-    """Let people leave, and fire the event."""
-    if scene not in _QUIT_SCENES:
-        msg = f"scene must be 0 (by themselves) or 1 (removed), not {scene}"
-        raise ValueError(msg)
-    gone = list(dict.fromkeys(ids))
-    for member_id in gone:
-        if member_id not in group.members:
-            msg = f"{member_id} is not in the group"
-            raise ValueError(msg)
-    for member_id in gone:
-        del group.members[member_id]
-        world.state.happened.append(Happening(world.timestamp, "left", member_id, group.chat_id))
-    if gone:
-        _members_changed(world, group, "del_member", ("QuitScene", scene), gone)
-
-
-def _members_changed(world: World, group: Group, detail: str, scene: tuple[str, int], ids: list[str]) -> None:
-    old, new = seal_group(world, group)
-    world.emit(
-        "change_external_chat",
-        "update",
-        [
-            ("ChatId", group.chat_id),
-            ("UpdateDetail", detail),
-            scene,
-            ("MemChangeCnt", len(ids)),
-            ("MemChangeList", ids),
-            ("LastMemVer", old),
-            ("CurMemVer", new),
-        ],
-    )
 
 
 def group_event(world: World, group: Group, detail: str) -> None:

@@ -46,7 +46,7 @@ class Fields:
             if absent is not None:
                 raise WeComError(absent)
             return default
-        if isinstance(value, str) and value.lstrip("-").isdecimal():
+        if isinstance(value, str) and value.removeprefix("-").isdecimal():
             value = int(value)
         if not isinstance(value, int):
             raise _wrong(name, "Integer")

@@ -26,6 +26,7 @@ __all__ = [
     "friend",
     "report",
     "spend",
+    "takes",
     "watch",
     "write",
 ]
@@ -117,7 +118,8 @@ def find(world: World, link_id_or_url: str) -> tuple[AcquisitionLink | None, str
     return world.state.links.get(parts.path.rpartition("/")[2]), cut(channel)
 
 
-def _takes(world: World, userid: str) -> bool:
+def takes(world: World, userid: str) -> bool:
+    """Tell whether this staff may serve customers, and has room for one more."""
     staff = world.state.staff[userid]
     return staff.serving and not world.state.full(staff)
 
@@ -137,13 +139,13 @@ def friend(world: World, link: AcquisitionLink, customer: Customer) -> Follow | 
 def candidates(world: World, link: AcquisitionLink, customer: Customer) -> list[str]:
     """Return the staff behind the link who can take this customer, or have them already."""
     behind = staff_of(world, link.users, link.parties)
-    return [userid for userid in behind if userid in customer.follows or _takes(world, userid)]
+    return [userid for userid in behind if userid in customer.follows or takes(world, userid)]
 
 
 def watch(world: World) -> None:
     """Tell of links behind which nobody can take a customer any more, once."""
     for link in world.state.links.values():
-        unavailable = not any(_takes(world, userid) for userid in staff_of(world, link.users, link.parties))
+        unavailable = not any(takes(world, userid) for userid in staff_of(world, link.users, link.parties))
         if unavailable and not link.unavailable:
             report(world, "link_unavailable", ("LinkId", link.link_id))
         link.unavailable = unavailable

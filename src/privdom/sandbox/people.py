@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from privdom._facts import limits
-from privdom.sandbox import acts, identities, links, publishing
+from privdom.sandbox import acts, identities, joining, links, publishing
 from privdom.sandbox.acts import Opened, Scanned
 from privdom.sandbox.chance import identifier
 from privdom.sandbox.handlers import tags
-from privdom.sandbox.handlers.groups import seal_group
-from privdom.sandbox.state import Customer, Department, Follow, Group, GroupMember, Happening, Reaction, Staff
+from privdom.sandbox.joining import Joined
+from privdom.sandbox.state import Customer, Department, Follow, Happening, Reaction, Staff
 from privdom.sandbox.world import AGENT_ID, World
 
 
@@ -180,9 +180,12 @@ class People:
         """Have a customer scan a code: one of its staff becomes theirs. A new customer, if no id is given."""
         with self._lock:
             way = acts.way_of(self._world, config_id_or_state)
-            if external_userid is None or external_userid not in self._world.state.customers:
-                external_userid = self.add_customer(external_userid, name)
-            return acts.scan(self._world, way, external_userid)
+            return acts.scan(self._world, way, self._customer(external_userid, name))
+
+    def _customer(self, external_userid: str | None, name: str | None) -> str:
+        if external_userid is None or external_userid not in self._world.state.customers:
+            return self.add_customer(external_userid, name)
+        return external_userid
 
     def open_link(
         self,
@@ -201,10 +204,8 @@ class People:
         """
         with self._lock:
             link, in_url = acts.link_of(self._world, link_id_or_url)
-            if external_userid is None or external_userid not in self._world.state.customers:
-                external_userid = self.add_customer(external_userid, name)
             channel = links.cut(customer_channel) or in_url
-            return acts.open_link(self._world, link, external_userid, channel, adds=adds)
+            return acts.open_link(self._world, link, self._customer(external_userid, name), channel, adds=adds)
 
     def befriend(self, userid: str, external_userid: str, *, add_way: int = 2, state: str = "") -> str:
         """Have staff and an existing customer connect in another way; return the welcome code."""
@@ -411,24 +412,11 @@ class People:
     ) -> str:
         """Add a customer group, without any event, and return the chat_id; *owner* is always a member."""
         with self._lock:
-            world = self._world
-            owner = acts.known(world, owner)
-            chat_id = chat_id or world.new_id("wr", "group", name, owner)
-            if chat_id in world.state.groups:
-                msg = f"there is a group {chat_id} already"
-                raise ValueError(msg)
-            when = int(created.timestamp()) if created else world.timestamp
-            group = Group(world.state.number(), chat_id, name, owner, when, notice)
-            happened = world.state.happened
-            happened.append(Happening(when, "group opened", owner, chat_id))
-            happened.append(Happening(when, "group owned", owner, chat_id))
-            for member_id in dict.fromkeys((owner, *members)):
-                kind = acts.STAFF if member_id in world.state.staff else acts.EXTERNAL
-                group.members[member_id] = GroupMember(member_id, kind, when, 1, owner)
-                happened.append(Happening(when, "there", member_id, chat_id))
-            seal_group(world, group)
-            world.state.groups[chat_id] = group
-            return chat_id
+            owner = acts.known(self._world, owner)
+            when = int(created.timestamp()) if created else None
+            return joining.open_group(
+                self._world, name, owner, chat_id=chat_id, members=members, notice=notice, when=when
+            ).chat_id
 
     def create_group(self, name: str = "", *, owner: str, members: Sequence[str] = ()) -> str:
         """Have staff open a customer group."""
@@ -452,12 +440,28 @@ class People:
         ``scene`` is 1 for those whom the owner invited, 2 for an invite link, 3 for a scan of the group's code.
         """
         with self._lock:
-            acts.let_join(self._world, acts.group_of(self._world, chat_id), ids, scene)
+            joining.join(self._world, acts.group_of(self._world, chat_id), ids, scene=scene)
+
+    def scan_join_way(
+        self, config_id_or_state: str, name: str | None = None, *, external_userid: str | None = None
+    ) -> Joined:
+        """
+        Have a customer scan a join way, and be in one of its groups; a new customer, if no id is given.
+
+        Where all groups are full (`Rules.group_size`), WeCom opens a new one, unless ``auto_create_room`` is 0.
+        """
+        with self._lock:
+            return joining.scan(self._world, config_id_or_state, self._customer(external_userid, name))
+
+    def set_group_welcome(self, chat_id: str, template_id: str) -> None:
+        """Have the owner choose the group welcome that customers get who join from now on; none, if it is empty."""
+        with self._lock:
+            joining.choose_welcome(self._world, acts.group_of(self._world, chat_id), template_id)
 
     def leave_group(self, chat_id: str, ids: Sequence[str], *, scene: int = 0) -> None:
-        """Have people leave a group, with ``scene=1`` because an admin removes them."""
+        """Have people leave a group, with ``scene=1`` because the owner or an admin removes them."""
         with self._lock:
-            acts.let_leave(self._world, acts.group_of(self._world, chat_id), ids, scene)
+            joining.leave(self._world, acts.group_of(self._world, chat_id), ids, scene=scene)
 
     def member_writes(self, chat_id: str, member_id: str) -> None:
         """Have somebody who is in a group write there."""

@@ -18,6 +18,7 @@ __all__ = [
     "Entry",
     "EventEntry",
     "GroupTransferEntry",
+    "GroupWelcomeEntry",
     "InterceptEntry",
     "MessageEntry",
     "MomentEntry",
@@ -80,6 +81,18 @@ class WelcomeEntry:
 
 
 @attrs.frozen
+class GroupWelcomeEntry:
+    """A group welcome that somebody got who joined; ``attachment`` is JSON, or empty."""
+
+    template_id: str
+    chat_id: str
+    external_userid: str
+    text: str
+    attachment: str
+    at: datetime
+
+
+@attrs.frozen
 class ConclusionEntry:
     """Closing words that a customer got at the end of a temporary chat; ``attachment`` is JSON, or empty."""
 
@@ -104,7 +117,11 @@ class TagEntry:
 
 @attrs.frozen
 class TransferEntry:
-    """A step of a transfer; ``errcode`` where it was turned down at once, ``resigned`` if handover had left."""
+    """
+    A step of a transfer; ``errcode`` where it was turned down at once, ``resigned`` if handover had left.
+
+    ``message`` is what the customer was told when it was done; empty is WeCom's own text.
+    """
 
     handover: str
     takeover: str
@@ -113,6 +130,7 @@ class TransferEntry:
     at: datetime
     errcode: int = 0
     resigned: bool = False
+    message: str = ""
 
 
 @attrs.frozen
@@ -219,6 +237,7 @@ Entry = (
     | MessageEntry
     | DeliveryEntry
     | WelcomeEntry
+    | GroupWelcomeEntry
     | ConclusionEntry
     | TagEntry
     | TransferEntry
@@ -242,6 +261,7 @@ class Record:
     messages: list[MessageEntry] = attrs.Factory(list[MessageEntry])
     deliveries: list[DeliveryEntry] = attrs.Factory(list[DeliveryEntry])
     welcomes: list[WelcomeEntry] = attrs.Factory(list[WelcomeEntry])
+    group_welcomes: list[GroupWelcomeEntry] = attrs.Factory(list[GroupWelcomeEntry])
     conclusions: list[ConclusionEntry] = attrs.Factory(list[ConclusionEntry])
     tag_changes: list[TagEntry] = attrs.Factory(list[TagEntry])
     transfers: list[TransferEntry] = attrs.Factory(list[TransferEntry])
@@ -274,6 +294,7 @@ class Record:
             "messages": self.messages,
             "deliveries": self.deliveries,
             "welcomes": self.welcomes,
+            "group_welcomes": self.group_welcomes,
             "conclusions": self.conclusions,
             "tag_changes": self.tag_changes,
             "transfers": self.transfers,
@@ -299,6 +320,7 @@ class Record:
             read("messages", MessageEntry),
             read("deliveries", DeliveryEntry),
             read("welcomes", WelcomeEntry),
+            read("group_welcomes", GroupWelcomeEntry),
             read("conclusions", ConclusionEntry),
             read("tag_changes", TagEntry),
             read("transfers", TransferEntry),

@@ -15,6 +15,7 @@ from privdom._facts import limits
 from privdom.sandbox.acts import Opened, Scanned
 from privdom.sandbox.control import PREFIX
 from privdom.sandbox.faults import Fault, FaultKind
+from privdom.sandbox.joining import Joined
 from privdom.sandbox.record import Record
 from privdom.sandbox.rules import Quota
 from privdom.sandbox.world import AGENT_ID
@@ -495,8 +496,21 @@ class RemoteSandbox:
         self._line.ask("dismiss_group", chat_id=chat_id)
 
     def join_group(self, chat_id: str, ids: Sequence[str], *, scene: int = 3) -> None:
-        """Have people join a group."""
+        """Have people join a group who are not in it yet."""
         self._line.ask("join_group", chat_id=chat_id, ids=list(ids), scene=scene)
+
+    def scan_join_way(
+        self, config_id_or_state: str, name: str | None = None, *, external_userid: str | None = None
+    ) -> Joined:
+        """Have a customer scan a join way, and be in one of its groups."""
+        found = self._line.ask(
+            "scan_join_way", config_id_or_state=config_id_or_state, name=name, external_userid=external_userid
+        )
+        return Joined(**found)
+
+    def set_group_welcome(self, chat_id: str, template_id: str) -> None:
+        """Have the owner choose the group welcome that customers get who join from now on."""
+        self._line.ask("set_group_welcome", chat_id=chat_id, template_id=template_id)
 
     def leave_group(self, chat_id: str, ids: Sequence[str], *, scene: int = 0) -> None:
         """Have people leave a group."""

@@ -95,6 +95,10 @@ class Rules:
     resigned_transfer_tells_handover: bool = False
     """Whether del_external_contact is fired for who resigned when a transfer is done; reports contradict each other."""
 
+    # Groups (92122, 92229).
+    group_size: int = limits.GROUP_MEMBERS
+    """How many people a group can have; then join ways open another. Told on pages about the product only."""
+
     # Groups given to another owner (95703).
     group_transfer_time: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
     """How long after the answer the owner changes; whether that is at once is documented nowhere."""

@@ -194,6 +194,8 @@ class Group:
     """Who will own it soon."""
     inherited: bool = False
     """Whether its owner has it from somebody who resigned."""
+    welcome: str = ""
+    """Which group welcome those get who join."""
 
 
 @attrs.define
@@ -308,6 +310,8 @@ class JoinWay:
     chat_ids: list[str]
     state: str
     mark_source: bool
+    rooms: list[str] = attrs.Factory(list[str])
+    """The groups that were opened because all others were full."""
 
 
 @attrs.define
@@ -625,6 +629,8 @@ class State:
     tags: dict[str, Tag] = attrs.Factory(dict[str, Tag])
     groups: dict[str, Group] = attrs.Factory(dict[str, Group])
     ways: dict[str, ContactWay] = attrs.Factory(dict[str, ContactWay])
+    temp_codes_by_day: dict[str, int] = attrs.Factory(dict[str, int])
+    """How many temporary ways were made on each day."""
     temp_chats: dict[tuple[str, str], TempChat] = attrs.Factory(dict[tuple[str, str], TempChat])
     links: dict[str, AcquisitionLink] = attrs.Factory(dict[str, AcquisitionLink])
     link_clicks: list[LinkClick] = attrs.Factory(list[LinkClick])

@@ -38,6 +38,7 @@ def _group(group: Group) -> dict[str, object]:
         "owner": group.owner,
         "members": list(group.members),
         "dismissed": group.dismissed,
+        "welcome": group.welcome,
         "member_version": group.version,
     }
 
@@ -133,6 +134,7 @@ def of(world: World) -> dict[str, object]:
                 "chat_ids": list(w.chat_ids),
                 "auto_create_room": w.auto_create_room,
                 "room_base_name": w.room_base_name,
+                "rooms": list(w.rooms),
             }
             for w in state.join_ways.values()
         },

@@ -153,9 +153,8 @@ tell_apart(Attachment, "msgtype", (Image, Link, MiniProgram, Video, File), Other
 
 def as_text(value: str | Text | None) -> Text | None:
     """Return a text as WeCom wants it, and None for an empty one."""
-    if isinstance(value, str):
-        return Text(value) if value else None
-    return value
+    text = Text(value) if isinstance(value, str) else value
+    return text if text and text.content else None
 
 
 def as_attachments(values: Iterable[Attachment]) -> tuple[Attachment, ...]:

@@ -77,9 +77,13 @@ async def follow_offset(fetch: Callable[[int], Coroutine[Any, Any, N]], offset: 
 
 
 def blocks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Yield *items* in parts of *size*."""
+    """Yield *items*, of which none may come twice, in parts of *size*."""
     if isinstance(items, str):
         msg = "give a list of ids, not one text"
+        raise UsageError(msg)
+    if len(set(items)) != len(items):
+        # Each part checks itself only, and what is asked for in two parts comes twice.
+        msg = "the same id twice: give each once"
         raise UsageError(msg)
     for i in range(0, len(items), size):
         yield items[i : i + size]

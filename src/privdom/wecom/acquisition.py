@@ -126,8 +126,12 @@ class AcquisitionLink(Model):
         Return the address of one channel: WeCom reports it as ``state`` of each customer who comes by it.
 
         Raises:
-            UsageError: *customer_channel* is empty or has more than 64 bytes; WeCom would cut it without a word.
+            UsageError: *customer_channel* is empty or has more than 64 bytes (WeCom would cut it without a word), or
+                this link has no ``url``.
         """
+        if not self.url:
+            msg = "this link has no url: take one that create or get returned"
+            raise UsageError(msg)
         _values.check_bytes(customer_channel, "customer_channel", limits.ACQUISITION_CHANNEL_BYTES, at_least=1)
         return f"{self.url}?customer_channel={quote(customer_channel, safe='')}"
 
@@ -136,7 +140,7 @@ class AcquisitionLink(Model):
         Return the same for buttons that open WeChat by its scheme (``weixin://``).
 
         Raises:
-            UsageError: *customer_channel* is empty or has more than 64 bytes.
+            UsageError: *customer_channel* is empty or has more than 64 bytes, or this link has no ``url``.
         """
         return _IN_WECHAT + quote(self.url_for(customer_channel), safe="")
 

@@ -13,9 +13,9 @@ from privdom._facts import endpoints, limits
 from privdom._port import Blocking, blocking, blocking_iter
 from privdom.errors import UsageError
 from privdom.wecom import _values
-from privdom.wecom._content import Image, Link, MiniProgram, Text
+from privdom.wecom._content import Image, Link, MiniProgram, Text, as_text
 from privdom.wecom._pages import follow_cursor
-from privdom.wecom._values import Done, Model, OpenInt
+from privdom.wecom._values import Done, Model, OpenInt, personal
 from privdom.wecom.wire import NO_EXTRA, Extra
 
 
@@ -65,7 +65,7 @@ class Conclusions(Model):
     Pictures are written by ``media_id`` and read by ``pic_url``.
     """
 
-    text: Text | None = None
+    text: Text | None = attrs.field(default=None, converter=as_text)
     image: Image | None = None
     link: Link | None = None
     miniprogram: MiniProgram | None = None
@@ -103,7 +103,7 @@ class ContactWay(Model):
     is_temp: bool | None = None
     expires_in: int | None = None
     chat_expires_in: int | None = None
-    unionid: str = ""
+    unionid: str = personal()
     is_exclusive: bool | None = None
     mark_source: bool | None = None
     conclusions: Conclusions | None = None
@@ -152,7 +152,6 @@ def _check_shared(way: NewContactWay | ContactWayUpdate) -> None:
     _values.check_range(way.expires_in, "expires_in", 1, limits.TEMP_CODE_SECONDS)
     _values.check_range(way.chat_expires_in, "chat_expires_in", 1, limits.TEMP_CODE_SECONDS)
     _values.staff_ids(way.user or (), "user", at_most=limits.CODE_STAFF)
-    _values.check_count(way.party or (), "party", at_most=limits.CODE_STAFF)
 
 
 @attrs.frozen(repr=False, weakref_slot=False, kw_only=True)
@@ -189,7 +188,7 @@ class NewContactWay(Model):
     is_temp: bool | None = None
     expires_in: int | None = None
     chat_expires_in: int | None = None
-    unionid: str | None = None
+    unionid: str | None = personal(None)
     is_exclusive: bool | None = None
     mark_source: bool | None = None
     conclusions: Conclusions | None = None
@@ -239,7 +238,7 @@ class ContactWayUpdate(Model):
     party: tuple[int, ...] | None = attrs.field(default=None, converter=_values.numbers_or_none, kw_only=True)
     expires_in: int | None = attrs.field(default=None, kw_only=True)
     chat_expires_in: int | None = attrs.field(default=None, kw_only=True)
-    unionid: str | None = attrs.field(default=None, kw_only=True)
+    unionid: str | None = attrs.field(default=None, kw_only=True, metadata=_values.HIDDEN)
     mark_source: bool | None = attrs.field(default=None, kw_only=True)
     conclusions: Conclusions | None = attrs.field(default=None, kw_only=True)
 
@@ -252,8 +251,8 @@ class ContactWayUpdate(Model):
         if not changes:
             msg = "there is nothing to change: give at least one of user, state, remark ..."
             raise UsageError(msg)
-        if self.user == () and not self.party:
-            msg = "nobody would stand behind this contact way: give at least one user"
+        if self.user == () and self.party == ():
+            msg = "nobody would stand behind this contact way: give user or party, or leave one of them out"
             raise UsageError(msg)
 
 
@@ -317,12 +316,14 @@ class AsyncCodes:
         """
         Make a contact way (WeCom documentation 92228).
 
-        A corp can make 500,000 of them, and never sees them in its console: keep the id.
+        A corp can make 500,000 of them, join ways included, and never sees them in its console: keep the id.
+        Temporary ones do not count; of these it can make 100,000 a day.
 
         Raises:
             MayHaveArrived: Look for the ``state`` or ``remark`` with `each` and `get` before you repeat.
             NoPermission: A staff is outside the app's visible range, or not one who serves customers.
-            Refused: A staff is not verified (41054), the corp has too many (41045) ...
+            Refused: A staff is not verified (41054), the corp has too many (41045), more than 100 staff are in the
+                departments (41041), a unionid needs a WeChat developer account that is bound to the corp (41057) ...
         """
         return await self._session.call(endpoints.CODE_ADD, way, CreatedContactWay)
 
@@ -351,7 +352,7 @@ class AsyncCodes:
         Temporary ones are never listed, nor those made before 2021-07-10.
 
         Args:
-            start: aware; by default 90 days ago.
+            start: aware; by default 90 days ago, so give one with an *end* before that.
             end: aware; by default now.
             cursor: the ``next_cursor`` of the page before.
             limit: 1 to 1,000.

@@ -304,6 +304,8 @@ class AsyncGroups:
         block: to resume, leave out the owners of the blocks whose last page has come.
 
         Raises:
+            UsageError: An id of another kind, an owner named twice, a limit out of range.
+            Refused: No owners were named, and more than 1,000 staff are visible (81017): name them.
             CursorLoop: WeCom sent a cursor twice.
         """
         for block in blocks(owners, limits.GROUP_OWNERS) if owners else [()]:
@@ -324,7 +326,7 @@ class AsyncGroups:
         Yield every group, of any number of owners (WeCom documentation 92120).
 
         Raises:
-            UsageError: An id of another kind.
+            UsageError: An id of another kind, an owner named twice.
             Refused: No owners were named, and more than 1,000 staff are visible (81017): name them.
             CursorLoop: WeCom sent a cursor twice.
         """

@@ -194,7 +194,7 @@ class AsyncJoinWays:
 
         Raises:
             MayHaveArrived: No list tells; a second one costs one of the 500,000 and harms nobody.
-            Refused: More than 5 groups (41091), the corp has too many ways (41045) ...
+            Refused: There is no such group (90501) or it is dissolved (49008), the corp has too many ways (41045) ...
         """
         return await self._session.call(endpoints.JOIN_WAY_ADD, way, CreatedJoinWay)
 

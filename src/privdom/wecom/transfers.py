@@ -252,7 +252,13 @@ class AsyncTransfers:
     async def result_pages(
         self, handover_userid: str, takeover_userid: str, *, cursor: str = ""
     ) -> AsyncGenerator[TransferPage, None]:
-        """Yield every page of `result`, from *cursor* on, for callers that store pages and cursors together."""
+        """
+        Yield every page of `result`, from *cursor* on, for callers that store pages and cursors together.
+
+        Raises:
+            UsageError: The same staff twice, an id of another kind.
+            CursorLoop: WeCom sent a cursor twice.
+        """
 
         def fetch(at: str) -> Coroutine[Any, Any, TransferPage]:
             return self.result(handover_userid, takeover_userid, cursor=at)
@@ -374,6 +380,7 @@ class AsyncTransfers:
         Yield every page of `result_resigned`, from *cursor* on, for callers that store pages and cursors together.
 
         Raises:
+            UsageError: The same staff twice, an id of another kind.
             CursorLoop: WeCom sent a cursor twice.
         """
 

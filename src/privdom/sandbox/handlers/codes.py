@@ -10,6 +10,7 @@ import attrs
 
 from privdom._facts import limits
 from privdom.sandbox.chance import digest
+from privdom.sandbox.clock import CHINA
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
 from privdom.sandbox.handlers.media import check_noted
@@ -53,6 +54,15 @@ def open_to_scans(world: World, way: ContactWay) -> bool:
     return not way.is_temp or (not way.used and world.timestamp < way.created + way.expires_in)
 
 
+def _need_room_today(world: World) -> None:
+    # Which errcode says so is documented nowhere; this is the one for too many codes.
+    today = str(world.now.astimezone(CHINA).date())
+    made = world.state.temp_codes_by_day.get(today, 0)
+    if made >= limits.TEMP_CODES_PER_DAY:
+        raise WeComError(41045)
+    world.state.temp_codes_by_day[today] = made + 1
+
+
 def need_room(world: World) -> None:
     """Refuse one more way; contact ways and join ways share their number."""
     state = world.state
@@ -60,9 +70,12 @@ def need_room(world: World) -> None:
         raise WeComError(41045)
 
 
-def _people(world: World, kind: int, body: Fields) -> tuple[list[str], list[int]]:
-    users = [world.need_staff(userid, serving=True).userid for userid in dict.fromkeys(body.texts("user"))]
-    parties = body.integers("party") if kind != _SINGLE else []
+def _people(world: World, kind: int, body: Fields, users: list[str], parties: list[int]) -> tuple[list[str], list[int]]:
+    # Only what is given is looked at: whoever was behind the code already may have left, or serve nobody any more.
+    if "user" in body:
+        users = [world.need_staff(userid, serving=True).userid for userid in dict.fromkeys(body.texts("user"))]
+    if "party" in body:
+        parties = body.integers("party") if kind != _SINGLE else []
     if any(party not in world.state.departments for party in parties):
         raise WeComError(60003)
     if kind == _SINGLE and len(users) != 1:
@@ -80,17 +93,21 @@ def _conclusions(world: World, body: Fields) -> dict[str, object] | None:
     if said is None:
         return None
     kept = said.raw()
-    text = said.child("text")
-    if text is not None:
-        text.text("content", octets=limits.MESSAGE_TEXT_BYTES)
-    image = said.child("image")
+    text, image, link, program = (said.child(kind) for kind in ("text", "image", "link", "miniprogram"))
+    words = text.text("content", octets=limits.MESSAGE_TEXT_BYTES) if text is not None else ""
+    if not words and image is link is program is None:
+        raise WeComError(40063)
     if image is not None:
         media_id = image.text("media_id", absent=41006)
         check_noted(world, media_id)
         # Written as a media id, read back as an address.
         kept["image"] = {"pic_url": f"https://p.qpic.cn/pic_wework/{media_id}"}
-    if not kept:
-        raise WeComError(40063)
+    if link is not None:
+        link.text("title", octets=limits.LINK_TITLE_BYTES)
+        link.text("desc", octets=limits.LINK_DESC_BYTES)
+    if program is not None:
+        program.text("title", octets=limits.MINIPROGRAM_TITLE_BYTES)
+        check_noted(world, program.text("pic_media_id"))
     return kept
 
 
@@ -111,13 +128,10 @@ def add(world: World, call: Call) -> dict[str, object]:
     is_temp = body.flag("is_temp", default=False)
     if is_temp and kind != _SINGLE:
         raise WeComError(40058)
-    users, parties = _people(world, kind, body)
-    if not is_temp:
-        need_room(world)
-    config_id = digest(world.seed, world.new_id("way", state, remark, *users, *parties))
+    users, parties = _people(world, kind, body, [], [])
     way = ContactWay(
-        number=world.state.number(),
-        config_id=config_id,
+        number=0,
+        config_id="",
         created=world.timestamp,
         type=kind,
         scene=scene,
@@ -135,8 +149,14 @@ def add(world: World, call: Call) -> dict[str, object]:
         unionid=body.text("unionid"),
         conclusions=_conclusions(world, body),
     )
-    world.state.ways[config_id] = way
-    return {"config_id": config_id, **_qr_code(world, way)}
+    if is_temp:
+        _need_room_today(world)
+    else:
+        need_room(world)
+    way.number = world.state.number()
+    way.config_id = digest(world.seed, world.new_id("way", state, remark, *users, *parties))
+    world.state.ways[way.config_id] = way
+    return {"config_id": way.config_id, **_qr_code(world, way)}
 
 
 def _qr_code(world: World, way: ContactWay) -> dict[str, object]:
@@ -182,7 +202,7 @@ def listing(world: World, call: Call) -> dict[str, object]:
     """Answer list_contact_way: ids only, temporary ones never."""
     body = call.body
     end = body.integer("end_time") or world.timestamp
-    start = body.integer("start_time") or end - limits.CODE_LIST_DAYS * _DAY
+    start = body.integer("start_time") or world.timestamp - limits.CODE_LIST_DAYS * _DAY
     if start > end:
         raise WeComError(40058)
     limit = min(body.integer("limit", low=0) or limits.CODE_PAGE_DEFAULT, limits.CODE_PAGE)
@@ -202,27 +222,31 @@ def update(world: World, call: Call) -> dict[str, object]:
     way = _find(world, body)
     if not open_to_scans(world, way):
         raise WeComError(41044)
-    remark = body.text("remark", chars=limits.CODE_REMARK_CHARS)
-    state = body.text("state", chars=limits.STATE_CHARS)
     style = body.integer("style", way.style)
     if way.scene == _MINI_PROGRAM and not 1 <= style <= _STYLES[way.type]:
         raise WeComError(41042)
+    users, parties = way.users, way.parties
     if "user" in body or "party" in body:
-        kept = {"user": list(way.users), "party": list(way.parties)}
-        way.users, way.parties = _people(world, way.type, Fields({**kept, **body.raw()}))
-    if "remark" in body:
-        way.remark = remark
-    if "state" in body:
-        way.state = state
-    way.style = style
-    way.skip_verify = body.flag("skip_verify", default=way.skip_verify)
-    way.mark_source = body.flag("mark_source", default=way.mark_source)
+        users, parties = _people(world, way.type, body, users, parties)
+    changed = attrs.evolve(
+        way,
+        remark=body.text("remark", chars=limits.CODE_REMARK_CHARS) if "remark" in body else way.remark,
+        state=body.text("state", chars=limits.STATE_CHARS) if "state" in body else way.state,
+        style=style,
+        users=users,
+        parties=parties,
+        skip_verify=body.flag("skip_verify", default=way.skip_verify),
+        mark_source=body.flag("mark_source", default=way.mark_source),
+        conclusions=_conclusions(world, body) if "conclusions" in body else way.conclusions,
+    )
     if way.is_temp:
-        way.expires_in = body.integer("expires_in", way.expires_in, low=1, high=limits.TEMP_CODE_SECONDS)
-        way.chat_expires_in = body.integer("chat_expires_in", way.chat_expires_in, low=1, high=limits.TEMP_CODE_SECONDS)
-        way.unionid = body.text("unionid") or way.unionid
-    if "conclusions" in body:
-        way.conclusions = _conclusions(world, body)
+        changed = attrs.evolve(
+            changed,
+            expires_in=body.integer("expires_in", way.expires_in, low=1, high=limits.TEMP_CODE_SECONDS),
+            chat_expires_in=body.integer("chat_expires_in", way.chat_expires_in, low=1, high=limits.TEMP_CODE_SECONDS),
+            unionid=body.text("unionid") or way.unionid,
+        )
+    world.state.ways[way.config_id] = changed
     return {}
 
 

@@ -22,7 +22,7 @@ def _read(world: World, body: Fields) -> tuple[str, dict[str, object] | None]:
     text = said.text("content", octets=limits.GROUP_WELCOME_TEXT_BYTES) if said else ""
     given = {kind: inner for kind in _KINDS if (inner := body.child(kind)) is not None}
     # An object without content is refused, as one SDK's users found out.
-    if not all(inner.raw() for inner in given.values()) or not (text or given):
+    if not all(inner.raw() for inner in (*given.values(), *filter(None, [said]))) or not (text or given):
         raise WeComError(40063)
     for kind, inner in given.items():
         return text, attachment(world, Fields({"msgtype": kind, kind: inner.raw()}))

@@ -19,6 +19,7 @@ from privdom.sandbox.world import Call, World
 
 __all__ = ["GroupTransferEnd", "get", "listing", "of_opengid", "seal_group", "transfer", "transfer_resigned"]
 
+_DAY = 86_400
 _STATUSES = 3
 _STAFF = 1
 _BY_STAFF = 1
@@ -45,11 +46,10 @@ def _status(world: World, group: Group) -> int:
     return _INHERITED if group.inherited else _OWNED
 
 
-def _owner(world: World, userid: str) -> str:
+def _owners(world: World, userid: str) -> set[str]:
     # Whoever resigned is known by the groups they left behind.
-    if any(group.owner == userid for group in world.state.groups.values()):
-        return userid
-    return world.need_staff(userid).userid
+    owning = {group.owner for group in world.state.groups.values() if group.owner.lower() == userid.lower()}
+    return owning or {world.need_staff(userid).userid}
 
 
 def listing(world: World, call: Call) -> dict[str, object]:
@@ -59,7 +59,9 @@ def listing(world: World, call: Call) -> dict[str, object]:
     limit = body.integer("limit", absent=40058, low=1, high=limits.GROUP_PAGE)
     chosen = body.child("owner_filter")
     userids = chosen.texts("userid_list", most=limits.GROUP_OWNERS) if chosen else []
-    owners = {_owner(world, userid) for userid in userids}
+    if not userids and len(world.state.staff) > limits.GROUPS_UNFILTERED_STAFF:
+        raise WeComError(81017)
+    owners = {owner for userid in userids for owner in _owners(world, userid)}
     cursors = Cursors(world.seed, call.path, status, *sorted(owners))
     groups = (
         (group.number, {"chat_id": group.chat_id, "status": _status(world, group)})
@@ -162,7 +164,12 @@ def _obstacle_resigned(world: World, chat_id: str, new_owner: str) -> int:
         return 49008
     if not _resigned(world, group.owner):
         return 90508 if group.inherited else 90500
-    return 90507 if group.heir else _quota(world, group)
+    if group.heir:
+        return 90507
+    if world.timestamp > world.state.former[group.owner].resigned + limits.RESIGNED_DAYS * _DAY:
+        # As for customers: the one errcode that speaks of that year.
+        return 40205
+    return _quota(world, group)
 
 
 def transfer(world: World, call: Call) -> dict[str, object]:

@@ -80,8 +80,12 @@ def get(world: World, call: Call) -> dict[str, object]:
 
 def update(world: World, call: Call) -> dict[str, object]:
     """Answer update_join_way, which overwrites the whole of it."""
-    config_id = _find(world, call.body).config_id
-    world.state.join_ways[config_id] = _read(world, config_id, call.body)
+    old = _find(world, call.body)
+    new = _read(world, old.config_id, call.body)
+    # What becomes of groups that it opened is documented nowhere: with the same names it goes on, with others anew.
+    if (new.room_base_name, new.room_base_id) == (old.room_base_name, old.room_base_id):
+        new.rooms = old.rooms
+    world.state.join_ways[old.config_id] = new
     return {}
 
 

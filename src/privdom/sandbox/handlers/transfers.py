@@ -108,7 +108,8 @@ def _attempt(
 
 def _enter(world: World, transfer: Transfer, outcome: str) -> None:
     who = (transfer.handover, transfer.takeover, transfer.external_userid)
-    entry = TransferEntry(*who, outcome, world.now, transfer.errcode, transfer.resigned)  # type: ignore[arg-type]
+    told = transfer.message if outcome == "succeeded" else ""
+    entry = TransferEntry(*who, outcome, world.now, transfer.errcode, transfer.resigned, told)  # type: ignore[arg-type]
     world.record.transfers.append(entry)
 
 
@@ -183,8 +184,10 @@ def _hand_over(world: World, transfer: Transfer, old: Follow, friend: Follow | N
         del state.unassigned[old.userid, old.external_userid]
         if world.rules.resigned_transfer_tells_handover:
             world.emit_contact("del_external_contact", old)
-    if friend is not None:
+    if friend is not None and not friend.left_by_customer:
         return
+    if friend is not None:
+        state.disconnect(friend)
     rules = world.rules
     new = Follow(
         number=state.number(),
