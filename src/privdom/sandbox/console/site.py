@@ -36,7 +36,7 @@ setInterval(async () => {
 
 def is_page(path: str) -> bool:
     """Tell whether *path* is one of the console's."""
-    return path.split("/")[1] in {*PAGES, _DO, _VERSION}
+    return path.removeprefix("/").partition("/")[0] in {*PAGES, _DO, _VERSION}
 
 
 def answer(
