@@ -129,6 +129,11 @@ class Faults:
         with self._lock:
             return list(self._scripted)
 
+    def by_chance(self) -> list[tuple[float, tuple[FaultKind, ...], tuple[str, ...]]]:
+        """Return what `random` was asked for: the share of calls, the kinds of faults, the paths."""
+        with self._lock:
+            return [(chance.rate, chance.kinds, chance.paths) for chance in self._chances]
+
     def for_call(self, path: str, text: str) -> Fault | None:
         """Return what befalls this call; *text* is its query, without the token, and its body."""
         return self._next(path, text, callbacks=False)

@@ -1,8 +1,8 @@
-"""What happened, as lines to read: the record of the sandbox in the order of time."""
+"""What happened, newest first: the record of the sandbox, and what people wrote to each other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from heapq import merge
 from operator import attrgetter
@@ -10,145 +10,108 @@ from typing import Any, Final
 
 import attrs
 
-from privdom.sandbox.record import (
-    CallbackEntry,
-    CallEntry,
-    DeliveryEntry,
-    Entry,
-    EventEntry,
-    GroupTransferEntry,
-    MessageEntry,
-    MomentEntry,
-    Record,
-    ReminderEntry,
-    TagEntry,
-    TransferEntry,
-    WelcomeEntry,
-)
-from privdom.sandbox.state import State
+from privdom.sandbox.clock import CHINA
+from privdom.sandbox.console import words
+from privdom.sandbox.console.words import Said
+from privdom.sandbox.record import CallbackEntry, EventEntry, Record
+from privdom.sandbox.state import Happening, State
 
 
 __all__ = ["KINDS", "Line", "lines"]
 
 
-@attrs.frozen
-class Line:
-    """One thing that happened; ``about`` holds the ids of those whom it concerns."""
+@attrs.frozen(kw_only=True)
+class Line(Said):
+    """One thing that happened, when, and of which kind."""
 
-    at: datetime
     kind: str
-    what: str
-    detail: str
-    about: frozenset[str]
-    failed: bool = False
+    at: datetime
 
 
-_DELIVERED: Final = {1: "received", 2: "no friend any more", 3: "over the cap"}
-_ABOUT: Final = ("UserID", "ExternalUserID", "ChatId", "Id")
+@attrs.frozen
+class _Kind:
+    """Where entries of a kind stand, whom one of them concerns, and how it is told."""
+
+    entries: Callable[[Record, State], Iterable[Any]]
+    tell: Callable[[Any, State, Record], Said]
+    about: Callable[[Any, Record], Collection[str]] | None = None
 
 
-def _call(entry: CallEntry, state: State) -> Line:
-    del state
-    said = " ".join(filter(None, [f"errcode {entry.errcode}" if entry.errcode else "ok", entry.fault]))
-    return Line(entry.at, "call", entry.path.removeprefix("/cgi-bin/"), said, frozenset(), failed=not entry.accepted)
+_WHO: Final = ("UserID", "ExternalUserID", "ChatId", "LinkId", "Id")
+_CHAT: Final = ("customer wrote", "staff wrote", "wrote in group")
 
 
-def _event(entry: EventEntry, state: State) -> Line:
-    del state
-    fields = dict(entry.fields)
-    detail = " ".join(f"{name}={text}" for name, text in entry.fields if text)
-    about = frozenset(fields[name] for name in _ABOUT if name in fields)
-    return Line(entry.at, "event", entry.change_type or entry.event, detail, about)
+def _of_event(entry: EventEntry, record: Record) -> Collection[str]:
+    del record
+    return [text for name, text in entry.fields if name in _WHO]
 
 
-def _callback(entry: CallbackEntry, state: State) -> Line:
-    del state
-    what = f"#{entry.number} {entry.change_type or entry.event}"
-    detail = f"{entry.outcome} after {entry.attempts} attempts" if entry.attempts != 1 else entry.outcome
-    return Line(entry.at, "callback", what, detail, frozenset(), failed=entry.outcome == "lost")
+def _of_callback(entry: CallbackEntry, record: Record) -> Collection[str]:
+    event = words.event_of(entry, record)
+    return _of_event(event, record) if event else ()
 
 
-def _tags(entry: TagEntry, state: State) -> Line:
-    def named(ids: Iterable[str], sign: str) -> Iterator[str]:
-        return (f"{sign}{state.tags[tag].name if tag in state.tags else tag}" for tag in ids)
+def _of(*names: str) -> Callable[[Any, Record], Collection[str]]:
+    """Return a function that gives the ids which stand in fields of an entry, one or more in each."""
 
-    detail = " ".join([*named(entry.added, "+"), *named(entry.removed, "−")])
-    by = "by API" if entry.by_api else f"by {entry.staff}"
-    return Line(entry.at, "tags", detail, by, frozenset({entry.staff, entry.external_userid}))
+    def ids(entry: Any, record: Record) -> Iterator[str]:
+        del record
+        for name in names:
+            value: str | tuple[str, ...] = getattr(entry, name)
+            yield from (value,) if isinstance(value, str) else value
 
-
-def _welcome(entry: WelcomeEntry, state: State) -> Line:
-    del state
-    detail = f"from {entry.staff}" + (f", with {', '.join(entry.attachments)}" if entry.attachments else "")
-    return Line(entry.at, "welcome", entry.text or "(no text)", detail, frozenset({entry.staff, entry.external_userid}))
+    return lambda entry, record: tuple(ids(entry, record))
 
 
-def _message(entry: MessageEntry, state: State) -> Line:
-    del state
-    detail = f"{entry.kind}, {entry.chat_type}, {len(entry.senders)} senders, {len(entry.recipients)} recipients"
-    return Line(entry.at, "message", entry.text or "(no text)", detail, frozenset(entry.senders))
+def _recorded(name: str) -> Callable[[Record, State], Iterable[Any]]:
+    return lambda record, _: reversed(getattr(record, name))
 
 
-def _delivery(entry: DeliveryEntry, state: State) -> Line:
-    del state
-    detail = f"from {entry.staff}: {_DELIVERED.get(entry.status, entry.status)}"
-    about = frozenset({entry.staff, entry.target})
-    return Line(entry.at, "delivery", entry.text or "(no text)", detail, about, failed=entry.status != 1)
+def _chats(record: Record, state: State) -> Iterable[Happening]:
+    del record
+    return (happening for happening in reversed(state.happened) if happening.kind in _CHAT)
 
 
-def _transfer(entry: TransferEntry, state: State) -> Line:
-    del state
-    about = frozenset({entry.handover, entry.takeover, entry.external_userid})
-    said = f" errcode {entry.errcode}" if entry.errcode else ""
-    failed = entry.outcome in ("rejected", "refused", "full")
-    return Line(
-        entry.at, "transfer", entry.outcome + said, f"{entry.handover} → {entry.takeover}", about, failed=failed
-    )
-
-
-def _group_transfer(entry: GroupTransferEntry, state: State) -> Line:
-    del state
-    said = f"errcode {entry.errcode}" if entry.errcode else "given"
-    detail = f"{entry.owner} → {entry.new_owner}"
-    about = frozenset({entry.chat_id, entry.owner, entry.new_owner})
-    return Line(entry.at, "group transfer", said, detail, about, failed=bool(entry.errcode))
-
-
-def _reminder(entry: ReminderEntry, state: State) -> Line:
-    del state
-    return Line(entry.at, "reminder", ", ".join(entry.staff), "", frozenset(entry.staff))
-
-
-def _moment(entry: MomentEntry, state: State) -> Line:
-    del state
-    detail = f"for {len(entry.senders)} staff"
-    return Line(entry.at, "moment", entry.text or "(no text)", detail, frozenset(entry.senders))
-
-
+_PAIR: Final = ("staff", "external_userid")
 # Where two things happen at one moment, what follows from the other stands above it.
-_LINES: Final[dict[str, tuple[str, Callable[[Any, State], Line]]]] = {
-    "reminder": ("reminders", _reminder),
-    "delivery": ("deliveries", _delivery),
-    "message": ("messages", _message),
-    "moment": ("moments", _moment),
-    "group transfer": ("group_transfers", _group_transfer),
-    "transfer": ("transfers", _transfer),
-    "tags": ("tag_changes", _tags),
-    "welcome": ("welcomes", _welcome),
-    "call": ("calls", _call),
-    "callback": ("callbacks", _callback),
-    "event": ("events", _event),
+_KINDS: Final[dict[str, _Kind]] = {
+    "reminder": _Kind(_recorded("reminders"), words.reminder, _of("staff", "msgid")),
+    "delivery": _Kind(_recorded("deliveries"), words.delivery, _of("staff", "target", "msgid")),
+    "message": _Kind(_recorded("messages"), words.message, _of("senders", "msgid")),
+    "app message": _Kind(_recorded("app_messages"), words.app_message, _of("staff", "dropped", "msgid")),
+    "publication": _Kind(_recorded("publications"), words.publication, _of("staff", "seen_by", "moment_id")),
+    "moment": _Kind(_recorded("moments"), words.moment, _of("senders", "moment_id")),
+    "intercept": _Kind(_recorded("interceptions"), words.intercept, _of("staff")),
+    "group transfer": _Kind(_recorded("group_transfers"), words.group_transfer, _of("chat_id", "owner", "new_owner")),
+    "transfer": _Kind(_recorded("transfers"), words.transfer, _of("handover", "takeover", "external_userid")),
+    "conclusion": _Kind(_recorded("conclusions"), words.conclusion, _of(*_PAIR)),
+    "tags": _Kind(_recorded("tag_changes"), words.tags, _of(*_PAIR)),
+    "welcome": _Kind(_recorded("welcomes"), words.welcome, _of(*_PAIR)),
+    "call": _Kind(_recorded("calls"), words.call),
+    "callback": _Kind(_recorded("callbacks"), words.callback, _of_callback),
+    "event": _Kind(_recorded("events"), words.event, _of_event),
+    "chat": _Kind(_chats, words.chat, _of("who", "whom")),
 }
-KINDS: Final = tuple(_LINES)
+KINDS: Final = tuple(_KINDS)
+
+
+def _at(entry: Any) -> datetime:
+    at: datetime | int = entry.at
+    return datetime.fromtimestamp(at, CHINA) if isinstance(at, int) else at
 
 
 def lines(record: Record, state: State, *, kinds: Iterable[str] = KINDS, about: str = "") -> Iterator[Line]:
     """Yield what happened, newest first, of some kinds, and about one id."""
 
-    def of(kind: str) -> Iterator[Line]:
-        name, line = _LINES[kind]
-        entries: list[Entry] = getattr(record, name)
-        return (line(entry, state) for entry in reversed(entries))
+    def of(name: str) -> Iterator[Line]:
+        kind = _KINDS[name]
+        whom = kind.about
+        if about and whom is None:
+            return
+        for entry in kind.entries(record, state):
+            if about and whom is not None and about not in whom(entry, record):
+                continue
+            said = kind.tell(entry, state, record)
+            yield Line(said.what, said.fine, said.failed, kind=name, at=_at(entry))
 
-    merged = merge(*map(of, kinds), key=attrgetter("at"), reverse=True)
-    return (line for line in merged if not about or about in line.about)
+    return merge(*map(of, kinds), key=attrgetter("at"), reverse=True)
