@@ -21,14 +21,20 @@ def ident(text: str) -> Html:
     return el("code", text, class_="id", title=text)
 
 
-def link(path: str, child: Child, title: str | None = None) -> Html:
+def link(path: str, child: Child) -> Html:
     """Return a link to a page."""
-    return el("a", child, href=path, title=title)
+    return el("a", child, href=path)
 
 
-def to(chapter: str, thing: str, child: Child = None) -> Html:
-    """Return a link to the page of one thing."""
-    return link(f"/{chapter}/{quote(thing, safe='')}", child or thing, None if child is None else thing)
+def to(chapter: str, thing: str, child: Child) -> Html:
+    """Return a link to the page of one thing, by its name or what else is seen; its id is told to who points at it."""
+    return el(
+        "a",
+        child,
+        href=f"/{chapter}/{quote(thing, safe='')}",
+        title=thing,
+        class_=None if isinstance(child, Html) else "name",
+    )
 
 
 def to_staff(state: State, userid: str) -> Html:

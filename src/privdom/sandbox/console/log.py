@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from heapq import merge
-from operator import attrgetter
+from itertools import groupby, islice
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import attrs
 
 from privdom.sandbox.clock import CHINA
 from privdom.sandbox.console import words
-from privdom.sandbox.console.words import Said
+from privdom.sandbox.console.words import Said, Sending
 from privdom.sandbox.record import CallbackEntry, EventEntry, Record
 from privdom.sandbox.state import Happening, State
 
@@ -30,67 +31,70 @@ class Line(Said):
 
 @attrs.frozen
 class _Kind:
-    """Where entries of a kind stand, whom one of them concerns, and how it is told."""
+    """Where entries of a kind stand, perhaps only those about one id, how one is told, and whether it concerns an id."""
 
-    entries: Callable[[Record, State], Iterable[Any]]
+    entries: Callable[[Record, State, str], Iterable[Any]]
     tell: Callable[[Any, State, Record], Said]
-    about: Callable[[Any, Record], Collection[str]] | None = None
+    concerns: Callable[[Any, Record, str], bool] | None = None
 
 
 _WHO: Final = ("UserID", "ExternalUserID", "ChatId", "LinkId", "Id")
 _CHAT: Final = ("customer wrote", "staff wrote", "wrote in group")
 
 
-def _of_event(entry: EventEntry, record: Record) -> Collection[str]:
+def _in_event(entry: EventEntry, record: Record, about: str) -> bool:
     del record
-    return [text for name, text in entry.fields if name in _WHO]
+    return any(text == about and name in _WHO for name, text in entry.fields)
 
 
-def _of_callback(entry: CallbackEntry, record: Record) -> Collection[str]:
+def _in_callback(entry: CallbackEntry, record: Record, about: str) -> bool:
     event = words.event_of(entry, record)
-    return _of_event(event, record) if event else ()
+    return event is not None and _in_event(event, record, about)
 
 
-def _of(*names: str) -> Callable[[Any, Record], Collection[str]]:
-    """Return a function that gives the ids which stand in fields of an entry, one or more in each."""
-
-    def ids(entry: Any, record: Record) -> Iterator[str]:
-        del record
-        for name in names:
-            value: str | tuple[str, ...] = getattr(entry, name)
-            yield from (value,) if isinstance(value, str) else value
-
-    return lambda entry, record: tuple(ids(entry, record))
+def _in(*names: str, many: tuple[str, ...] = ()) -> Callable[[Any, Record, str], bool]:
+    """Return whether an id stands in one of these fields of an entry, or among those that one of *many* holds."""
+    # Named twice, for an attrgetter of one name gives no tuple; it is the fastest way through a long record.
+    ids = attrgetter(*names, *names)
+    return lambda entry, _, about: about in ids(entry) or any(about in getattr(entry, name) for name in many)
 
 
-def _recorded(name: str) -> Callable[[Record, State], Iterable[Any]]:
-    return lambda record, _: reversed(getattr(record, name))
+def _recorded(name: str) -> Callable[[Record, State, str], Iterable[Any]]:
+    return lambda record, _, __: reversed(getattr(record, name))
 
 
-def _chats(record: Record, state: State) -> Iterable[Happening]:
-    del record
+def _sendings(record: Record, state: State, about: str) -> Iterator[Sending]:
+    """Yield the deliveries that one staff made at once, together."""
+    del state
+    found = (e for e in reversed(record.deliveries) if not about or about in (e.staff, e.target, e.msgid))
+    for _, entries in groupby(found, attrgetter("at", "msgid", "staff")):
+        yield Sending(tuple(entries)[::-1])
+
+
+def _chats(record: Record, state: State, about: str) -> Iterable[Happening]:
+    del record, about
     return (happening for happening in reversed(state.happened) if happening.kind in _CHAT)
 
 
 _PAIR: Final = ("staff", "external_userid")
 # Where two things happen at one moment, what follows from the other stands above it.
 _KINDS: Final[dict[str, _Kind]] = {
-    "reminder": _Kind(_recorded("reminders"), words.reminder, _of("staff", "msgid")),
-    "delivery": _Kind(_recorded("deliveries"), words.delivery, _of("staff", "target", "msgid")),
-    "message": _Kind(_recorded("messages"), words.message, _of("senders", "msgid")),
-    "app message": _Kind(_recorded("app_messages"), words.app_message, _of("staff", "dropped", "msgid")),
-    "publication": _Kind(_recorded("publications"), words.publication, _of("staff", "seen_by", "moment_id")),
-    "moment": _Kind(_recorded("moments"), words.moment, _of("senders", "moment_id")),
-    "intercept": _Kind(_recorded("interceptions"), words.intercept, _of("staff")),
-    "group transfer": _Kind(_recorded("group_transfers"), words.group_transfer, _of("chat_id", "owner", "new_owner")),
-    "transfer": _Kind(_recorded("transfers"), words.transfer, _of("handover", "takeover", "external_userid")),
-    "conclusion": _Kind(_recorded("conclusions"), words.conclusion, _of(*_PAIR)),
-    "tags": _Kind(_recorded("tag_changes"), words.tags, _of(*_PAIR)),
-    "welcome": _Kind(_recorded("welcomes"), words.welcome, _of(*_PAIR)),
+    "reminder": _Kind(_recorded("reminders"), words.reminder, _in("msgid", many=("staff",))),
+    "delivery": _Kind(_sendings, words.delivery, _in("staff", "msgid", many=("targets",))),
+    "message": _Kind(_recorded("messages"), words.message, _in("msgid", many=("senders",))),
+    "app message": _Kind(_recorded("app_messages"), words.app_message, _in("msgid", many=("staff", "dropped"))),
+    "publication": _Kind(_recorded("publications"), words.publication, _in("staff", "moment_id", many=("seen_by",))),
+    "moment": _Kind(_recorded("moments"), words.moment, _in("moment_id", many=("senders",))),
+    "intercept": _Kind(_recorded("interceptions"), words.intercept, _in("staff")),
+    "group transfer": _Kind(_recorded("group_transfers"), words.group_transfer, _in("chat_id", "owner", "new_owner")),
+    "transfer": _Kind(_recorded("transfers"), words.transfer, _in("handover", "takeover", "external_userid")),
+    "conclusion": _Kind(_recorded("conclusions"), words.conclusion, _in(*_PAIR)),
+    "tags": _Kind(_recorded("tag_changes"), words.tags, _in(*_PAIR)),
+    "welcome": _Kind(_recorded("welcomes"), words.welcome, _in(*_PAIR)),
     "call": _Kind(_recorded("calls"), words.call),
-    "callback": _Kind(_recorded("callbacks"), words.callback, _of_callback),
-    "event": _Kind(_recorded("events"), words.event, _of_event),
-    "chat": _Kind(_chats, words.chat, _of("who", "whom")),
+    "callback": _Kind(_recorded("callbacks"), words.callback, _in_callback),
+    "event": _Kind(_recorded("events"), words.event, _in_event),
+    "chat": _Kind(_chats, words.chat, _in("who", "whom")),
 }
 KINDS: Final = tuple(_KINDS)
 
@@ -100,18 +104,20 @@ def _at(entry: Any) -> datetime:
     return datetime.fromtimestamp(at, CHINA) if isinstance(at, int) else at
 
 
-def lines(record: Record, state: State, *, kinds: Iterable[str] = KINDS, about: str = "") -> Iterator[Line]:
-    """Yield what happened, newest first, of some kinds, and about one id."""
+def lines(
+    record: Record, state: State, *, kinds: Iterable[str] = KINDS, about: str = "", skip: int = 0
+) -> Iterator[Line]:
+    """Yield what happened, newest first, of some kinds, and about one id; *skip* leaves out so many of the newest."""
 
-    def of(name: str) -> Iterator[Line]:
+    def of(name: str) -> Iterator[tuple[datetime, str, Any]]:
         kind = _KINDS[name]
-        whom = kind.about
-        if about and whom is None:
+        concerns = kind.concerns
+        if about and concerns is None:
             return
-        for entry in kind.entries(record, state):
-            if about and whom is not None and about not in whom(entry, record):
-                continue
-            said = kind.tell(entry, state, record)
-            yield Line(said.what, said.fine, said.failed, kind=name, at=_at(entry))
+        for entry in kind.entries(record, state, about):
+            if not about or concerns is None or concerns(entry, record, about):
+                yield _at(entry), name, entry
 
-    return merge(*map(of, kinds), key=attrgetter("at"), reverse=True)
+    for at, name, entry in islice(merge(*map(of, kinds), key=itemgetter(0), reverse=True), skip, None):
+        said = _KINDS[name].tell(entry, state, record)
+        yield Line(said.what, said.fine, said.failed, kind=name, at=at)

@@ -75,8 +75,7 @@ class View:
         self, *, kinds: Iterable[str] = KINDS, about: str = "", skip: int = 0, most: int | None = None
     ) -> Iterator[Line]:
         """Yield what happened, newest first."""
-        found = lines(self.world.record, self.state, kinds=kinds, about=about)
-        return islice(found, skip, None if most is None else skip + most)
+        return islice(lines(self.world.record, self.state, kinds=kinds, about=about, skip=skip), most)
 
 
 def when(seconds: int) -> Html:
@@ -103,7 +102,7 @@ def acts(*forms: Child) -> Html:
 
 def chips(texts: Iterable[Child]) -> Html:
     """Return short texts that stand for themselves, such as tags."""
-    return join(el("span", text, class_="chip") for text in texts)
+    return join(el("span", text, class_="chip", title=text if type(text) is str else None) for text in texts)
 
 
 def facts(*pairs: tuple[str, Child]) -> Html:

@@ -140,7 +140,12 @@ def _page(box: Sandbox, chapter: str, thing: str, query: Mapping[str, str], head
 def _failure(box: Sandbox, why: str, status: int, back: str) -> Reply:
     inside = el("section", el("p", why, class_="failure", role="alert"), el("p", el("a", "← back", href=back)))
     # It stays as it is: to load it anew would send the form again.
-    return Reply(_framed(box, "", "Not done", inside, stays=True).encode(), status, _HTML, headers=_HEADERS)
+    return Reply(
+        _framed(box, "", "Not found" if status == 404 else "Not done", inside, stays=True).encode(),
+        status,
+        _HTML,
+        headers=_HEADERS,
+    )
 
 
 @cache

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
 import attrs
@@ -32,7 +34,7 @@ from privdom.sandbox.record import (
 from privdom.sandbox.state import Follow, Happening, State
 
 
-__all__ = ["ADD_WAYS", "Said", "event_of"]
+__all__ = ["ADD_WAYS", "Said", "Sending", "event_of"]
 
 ADD_WAYS: Final = {
     0: "in an unknown way 未知",
@@ -47,7 +49,7 @@ ADD_WAYS: Final = {
     201: "shared by staff 内部分享",
     202: "assigned by an admin 管理员分配",
 }
-_MOST: Final = 200
+_MOST: Final = 120
 
 
 @attrs.frozen
@@ -62,7 +64,11 @@ class Said:
 def _quoted(text: str) -> Html:
     if not text:
         return Html("(no text)")
-    return el("q", text if len(text) <= _MOST else text[:_MOST] + "…")
+    return el("q", _cut(text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST else text[:_MOST] + "…"
 
 
 def _list(state: State, people: Iterable[str], most: int = 3) -> Html:
@@ -211,7 +217,7 @@ def conclusion(entry: ConclusionEntry, state: State, _: Record) -> Said:
 
 
 def message(entry: MessageEntry, state: State, _: Record) -> Said:
-    title = to("messages", entry.msgid, entry.text[:_MOST] or "(no text)")
+    title = to("messages", entry.msgid, _cut(entry.text) or "(no text)")
     if entry.kind == "cancelled":
         return Said(say("the mass message {title} was taken back", title=title))
     receivers = counted(len(entry.recipients), "group" if entry.chat_type == "group" else "customer")
@@ -225,28 +231,68 @@ def reminder(entry: ReminderEntry, state: State, _: Record) -> Said:
     return Said(say("{staff} were reminded of {title}", staff=_list(state, entry.staff), title=title))
 
 
+@attrs.frozen
+class Sending:
+    """What one staff sent at once: one message, to some customers or groups."""
+
+    deliveries: tuple[DeliveryEntry, ...]
+
+    @property
+    def at(self) -> datetime:
+        """When."""
+        return self.deliveries[0].at
+
+    @property
+    def msgid(self) -> str:
+        """What was sent."""
+        return self.deliveries[0].msgid
+
+    @property
+    def staff(self) -> str:
+        """Who sent it."""
+        return self.deliveries[0].staff
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """To whom."""
+        return tuple(delivery.target for delivery in self.deliveries)
+
+
+_GOT: Final = 1
 _STATUS: Final = {2: "no friend any more", 3: "over the cap"}
 
 
-def delivery(entry: DeliveryEntry, state: State, _: Record) -> Said:
-    target = to_group(state, entry.target) if entry.target in state.groups else to_customer(state, entry.target)
-    got = entry.status == 1
+def delivery(entry: Sending, state: State, _: Record) -> Said:
+    first, many = entry.deliveries[0], len(entry.deliveries)
+    statuses = Counter(delivery.status for delivery in entry.deliveries)
+    thing = "group" if first.target in state.groups else "customer"
+    target = to_group(state, first.target) if thing == "group" else to_customer(state, first.target)
+    sentence = "{staff} sent to {many}: {title}"
+    if many == 1:
+        sentence = (
+            "{target} got from {staff}: {title}"
+            if first.status == _GOT
+            else "{target} did not get from {staff}: {title}"
+        )
     what = say(
-        "{target} got from {staff}: {title}" if got else "{target} did not get from {staff}: {title}",
+        sentence,
         target=target,
-        staff=to_staff(state, entry.staff),
-        title=to("messages", entry.msgid, el("q", entry.text[:_MOST]) if entry.text else "(no text)"),
+        many=counted(many, thing),
+        staff=to_staff(state, first.staff),
+        title=to("messages", first.msgid, el("q", _cut(first.text)) if first.text else "(no text)"),
     )
-    return Said(what, _STATUS.get(entry.status, ""), failed=not got)
+    missed = {status: n for status, n in statuses.items() if status != _GOT}
+    fine = ", ".join(f"{n:,} × {_STATUS[status]}" if many > 1 else _STATUS[status] for status, n in missed.items())
+    return Said(what, fine, failed=bool(missed))
 
 
 def moment(entry: MomentEntry, state: State, _: Record) -> Said:
-    title = to("moments", entry.moment_id, entry.text[:_MOST] or "(no text)")
+    title = to("moments", entry.moment_id, _cut(entry.text) or "(no text)")
     return Said(say("{staff} shall publish the moment {title}", staff=_list(state, entry.senders), title=title))
 
 
 def publication(entry: PublicationEntry, state: State, _: Record) -> Said:
-    title = to("moments", entry.moment_id, entry.text[:_MOST] or "(no text)")
+    title = to("moments", entry.moment_id, _cut(entry.text) or "(no text)")
     seen = f"for {counted(len(entry.customers), 'customer')}, {len(entry.seen_by):,} can see it"
     return Said(say("{staff} published the moment {title}", staff=to_staff(state, entry.staff), title=title), seen)
 

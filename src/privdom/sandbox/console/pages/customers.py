@@ -53,10 +53,8 @@ def many(view: View) -> Page:
             when(max((f.created for f in follows), default=0)),
         )
 
-    staff = el("input", name="staff", value=userid or None, placeholder="userid of staff 成员", aria_label="staff")
-    add = form(
-        "add_customer", entry("name", "name 昵称"), entry("staff", "userids of staff 成员"), say="Add silently 添加"
-    )
+    staff = el("input", name="staff", value=userid or None, placeholder="userid 成员", aria_label="staff")
+    add = form("add_customer", entry("name", "name 昵称"), entry("staff", "userids 成员"), say="Add silently 添加")
     heads = ("name 昵称", "external_userid", "followed by 跟进人", "tags 标签", "state 渠道", "added 添加时间")
     empty = "No customer yet: have one scan a code, or add one."
     return "Customers 客户", join(
@@ -125,5 +123,5 @@ def one(view: View, external_userid: str) -> Page:
     )
     nobody = None if who.follows else card("Nobody follows this customer 无人跟进")
     relations = (_relation(view, follow) for follow in who.follows.values())
-    more = card("Something new 再来一次", acts(scanning(view, external_userid), opening(view, external_userid)))
+    more = card("Comes again 再来一次", acts(scanning(view, external_userid), opening(view, external_userid)))
     return who.name, join((card("Customer 客户", about), story(view, external_userid), *relations, nobody, more))

@@ -88,7 +88,7 @@ def welcomes(view: View) -> Page:
     def row(welcome: GroupWelcome) -> tuple[Child, ...]:
         return (
             ident(welcome.template_id),
-            brief(welcome.text, 120) or "—",
+            el("span", brief(welcome.text, 120) or "—", class_="said"),
             str((welcome.attachment or {}).get("msgtype", "—")),
             "told" if welcome.notified else "not told",
             when(welcome.created),

@@ -144,7 +144,7 @@ def faults(view: View) -> Page:
         (
             card("Planned 待发生", rows, acts(add)),
             card("By chance 随机", dice, acts(chance)),
-            el("div", *clear, class_="bar"),
+            card("At once 立即", acts(*clear)),
             card("What they do 说明", guide),
         )
     )

@@ -22,7 +22,7 @@ _GOT, _WAITS = 1, 0
 def progress(done: int, of: int) -> Html:
     """Return how much of something is done."""
     bar = el("progress", value=str(done), max=str(max(of, 1)), aria_label="done")
-    return join((bar, f" {done:,} of {of:,}"))
+    return el("span", bar, f" {done:,} of {of:,}", class_="when")
 
 
 def messages(view: View) -> Page:

@@ -51,24 +51,29 @@ def _kind(way: ContactWay) -> str:
     return ", ".join(filter(None, words))
 
 
+def _named(state: str, remark: str) -> Html:
+    """Return the state of a code, and the remark where it says something else."""
+    shown = chips([state]) if state else Html("—")
+    return join((shown, el("div", remark, class_="fine"))) if remark not in ("", state) else shown
+
+
 def codes(view: View) -> Page:
     """Return the list of codes, newest first."""
     came = Counter(f.state for c in view.state.customers.values() for f in c.follows.values() if f.state)
 
     def row(way: ContactWay) -> tuple[Child, ...]:
         return (
-            chips([way.state]) if way.state else "—",
-            way.remark if way.remark != way.state else "",
+            _named(way.state, way.remark),
             ident(way.config_id),
             people(view, way.users, way.parties),
             _kind(way),
             f"{came[way.state]:,}" if way.state else "",
             when(way.created),
-            form("scan", entry("name", "new customer's name"), say="Scan 扫码", code=way.config_id),
+            form("scan", entry("name", "name 昵称"), say="Scans it 扫码", code=way.config_id),
         )
 
     found = (w for w in reversed(view.state.ways.values()) if view.fits(w.state, w.remark, w.config_id, *w.users))
-    heads = ("state 渠道", "remark 备注", "config_id", "staff 成员", "kind", "customers", "made", "a customer …")
+    heads = ("state 渠道", "config_id", "staff 成员", "kind", "customers", "made", "a new customer …")
     rows = listing(view, heads, found, row, empty="No code yet: make one with codes.add.", numbers=("customers",))
     return "Codes 活码", join((search(view, "state, remark, config_id, userid 搜索"), rows))
 
@@ -168,8 +173,7 @@ def join_ways(view: View) -> Page:
     def row(way: JoinWay) -> tuple[Child, ...]:
         made = f"as {way.room_base_name} {way.room_base_id or ''}" if way.room_base_name else "yes"
         return (
-            chips([way.state]) if way.state else "—",
-            way.remark,
+            _named(way.state, way.remark),
             ident(way.config_id),
             "button" if way.scene == 1 else "QR code",
             join((to_group(view.state, chat_id) for chat_id in way.chat_ids), ", "),
@@ -177,6 +181,6 @@ def join_ways(view: View) -> Page:
         )
 
     found = (w for w in reversed(view.state.join_ways.values()) if view.fits(w.state, w.remark, w.config_id))
-    heads = ("state 渠道", "remark 备注", "config_id", "kind", "groups 客户群", "opens new groups")
+    heads = ("state 渠道", "config_id", "kind", "groups 客户群", "opens new groups")
     rows = listing(view, heads, found, row, empty="No join way yet: make one with join_ways.add.")
     return "Join ways 加入群聊", join((search(view, "state, remark, config_id 搜索"), rows))
