@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,18 +38,18 @@ class Console:
         return self.browser.post(f"/do/{action}", data=fields, headers={"referer": "http://here/log?kind=event"})
 
     def code(self, state: str = "store") -> str:
-        return self.api.post("add_contact_way", type=1, scene=2, user=["anna"], state=state)["config_id"]
+        return str(self.api.post("add_contact_way", type=1, scene=2, user=["anna"], state=state)["config_id"])
 
     def call(self, path: str, **body: Any) -> dict[str, Any]:
         """Call an API that has any path, and succeeds."""
         query = {"access_token": self.api.token}
-        answer = self.browser.post(f"/cgi-bin/{path}", params=query, json=body).json()
+        answer: dict[str, Any] = self.browser.post(f"/cgi-bin/{path}", params=query, json=body).json()
         assert 0 == answer["errcode"], answer
         return answer
 
 
 @contextmanager
-def serving(box: Sandbox) -> Iterator[Console]:
+def serving(box: Sandbox) -> Generator[Console, None, None]:
     with box.serving() as url:
         console = Console(box, url)
         yield console

@@ -292,6 +292,13 @@ def test_browser(console: Console, tmp_path: Path) -> None:
         external_userid = browser.current_url.rpartition("/")[2]
         console.box.customer_deletes_staff(external_userid, "anna")
         _until(browser, "del_follow_user")
+        remark = browser.find_element("css selector", "input[name=remark]")
+        remark.send_keys("老客")
+        console.box.customer_writes(external_userid, "anna")
+        _until(browser, 'id="news">')
+        assert "老客" == remark.get_attribute("value")
+        browser.find_element("id", "news").click()
+        _until(browser, "wrote to")
         assert browser.save_screenshot(str(tmp_path / "customer.png"))
         assert [] == [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 from collections.abc import Iterator
 
@@ -71,29 +70,18 @@ def test_own_pages_act(served: tuple[Sandbox, str], host: str, scheme: str) -> N
 
 def test_names_that_are_given() -> None:
     """A name with dots is served once it is given."""
-    found: list[str] = []
-    ready = threading.Event()
-    stopping: list[object] = []
 
-    async def main() -> None:
-        stop = asyncio.Event()
-        stopping.append((asyncio.get_running_loop(), stop))
+    async def main() -> list[int]:
+        stop, found = asyncio.Event(), asyncio.get_running_loop().create_future()
+        serving = asyncio.create_task(serve(staffed(), names=["WeCom.test"], ready=found.set_result, stop=stop))
+        url: str = await found
+        async with httpx.AsyncClient(base_url=url) as client:
+            answers = [await client.get("/", headers={"host": host}) for host in ("wecom.test:80", "other.test")]
+        stop.set()
+        await serving
+        return [answer.status_code for answer in answers]
 
-        def listening(url: str) -> None:
-            found.append(url)
-            ready.set()
-
-        await serve(staffed(), names=["WeCom.test"], ready=listening, stop=stop)
-
-    thread = threading.Thread(target=lambda: asyncio.run(main()))
-    thread.start()
-    ready.wait()
-    codes = [httpx.get(found[0], headers={"host": host}).status_code for host in ("wecom.test:80", "other.test")]
-    [(loop, stop)] = stopping  # type: ignore[misc]
-    loop.call_soon_threadsafe(stop.set)
-    thread.join()
-
-    assert [200, 403] == codes
+    assert [200, 403] == asyncio.run(main())
 
 
 def test_pictures_do_not_act(served: tuple[Sandbox, str]) -> None:

@@ -89,6 +89,11 @@ def _chance(box: Sandbox, f: Fields) -> None:
     box.faults.random(float(f.get("percent") or 0) / 100, kinds, _ids(f, "paths"))
 
 
+def _clear_faults(box: Sandbox, f: Fields) -> None:
+    del f
+    box.faults.clear()
+
+
 def _next(box: Sandbox, f: Fields) -> None:
     del f
     when = box.next_at()
@@ -156,7 +161,7 @@ _ACTS: Final[dict[str, Callable[[Sandbox, Fields], object]]] = {
     # Faults.
     "fault": _fault,
     "chance": _chance,
-    "clear_faults": lambda box, _: box.faults.clear(),
+    "clear_faults": _clear_faults,
     "revoke_tokens": lambda box, _: box.revoke_tokens(),
 }
 

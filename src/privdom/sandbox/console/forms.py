@@ -8,22 +8,22 @@ from typing import Final
 from privdom.sandbox.console.html import Child, Html, el
 
 
-__all__ = ["button", "choice", "entry", "form", "grouped", "tick"]
+__all__ = ["also", "button", "choice", "entry", "form", "grouped", "tick"]
 
 # From here on characters are as wide as two.
 _WIDE: Final = "\u2e80"
 _MOST: Final = 36
 
 
-def form(action: str, *inside: Child, say: str, other: tuple[str, str] | None = None, **hidden: str) -> Html:
-    """
-    Return a form that carries out *action*; *say* stands on its button.
-
-    *other* is what else can be carried out with the same fields, and its button.
-    """
+def form(action: str, *inside: Child, say: str, **hidden: str) -> Html:
+    """Return a form that carries out *action*; *say* stands on its button."""
     kept = (el("input", type="hidden", name=name, value=value) for name, value in hidden.items())
-    more = el("button", other[1], formaction=f"/do/{other[0]}") if other else None
-    return el("form", *kept, *inside, el("button", say), more, method="post", action=f"/do/{action}")
+    return el("form", *kept, *inside, el("button", say), method="post", action=f"/do/{action}")
+
+
+def also(action: str, say: str) -> Html:
+    """Return a button that carries out something else with the fields of the form that it stands in."""
+    return el("button", say, formaction=f"/do/{action}")
 
 
 def button(action: str, say: str, **hidden: str) -> Html:

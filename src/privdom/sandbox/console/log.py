@@ -56,6 +56,8 @@ def _in(*names: str, many: tuple[str, ...] = ()) -> Callable[[Any, Record, str],
     """Return whether an id stands in one of these fields of an entry, or among those that one of *many* holds."""
     # Named twice, for an attrgetter of one name gives no tuple; it is the fastest way through a long record.
     ids = attrgetter(*names, *names)
+    if not many:
+        return lambda entry, _, about: about in ids(entry)
     return lambda entry, _, about: about in ids(entry) or any(about in getattr(entry, name) for name in many)
 
 

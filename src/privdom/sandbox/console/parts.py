@@ -160,7 +160,7 @@ def _rows(found: Iterable[Line]) -> list[Html]:
             "tr",
             el("td", f"{line.at.astimezone(CHINA):%m-%d %H:%M:%S}", class_="time"),
             el("td", el("span", line.kind, class_=f"kind {line.kind.replace(' ', '-')}")),
-            el("td", line.what, " ", el("span", line.fine, class_="fine") if line.fine else None),
+            el("td", line.what, " ", el("div" if "=" in line.fine else "span", line.fine, class_="fine")),
             class_="failed" if line.failed else None,
         )
         for line in found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from privdom.sandbox.console.forms import button, choice, form
+from privdom.sandbox.console.forms import also, button, choice, form
 from privdom.sandbox.console.html import Child, Html, el, join, table
 from privdom.sandbox.console.links import to, to_customer, to_staff
 from privdom.sandbox.console.pages.sent import progress
@@ -79,8 +79,8 @@ def _task(view: View, moment: Moment, task: Publication) -> tuple[Child, ...]:
     if task.published:
         customers = choice("external_userid", viewers, "customer")
         deeds = acts(
-            form("like", customers, say="Likes 点赞", other=("comment", "Comments 评论"), **pair) if viewers else None,
-            form("staff_likes", say="Staff likes", other=("staff_comments", "comments"), **pair),
+            form("comment", customers, also("like", "Likes 点赞"), say="Comments 评论", **pair) if viewers else None,
+            form("staff_comments", also("staff_likes", "Staff likes"), say="comments", **pair),
         )
     elif not moment.cancelled:
         deeds = button("publish", "Publish 发表", **pair)
