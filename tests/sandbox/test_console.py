@@ -35,22 +35,22 @@ def test_from_scan_to_tag(console: Console) -> None:
     console.do("deliver")
     welcome_code = console.box.record.events[0].fields[-1][1]
     console.api.post("send_welcome_msg", welcome_code=welcome_code, text={"content": "欢迎光临"})
+    console.do("writes", userid="anna", external_userid=external_userid)
     [vip, plain] = console.api.add_tags("VIP", "普通")
     console.api.post("mark_tag", userid="anna", external_userid=external_userid, add_tag=[vip])
     console.do("edit", userid="anna", external_userid=external_userid, add=plain)
     console.api.send("新品到店", sender="anna", external_userid=[external_userid])
     console.box.advance(timedelta(hours=3))
-    console.do("writes", userid="anna", external_userid=external_userid)
     page = console.seen(f"/customers/{external_userid}")
 
     story = (
         "小雨 scanned the code store and added Anna add_external_contact State=store",
+        "小雨 wrote to Anna",
         "your program was told of add_external_contact #1 delivered",
         "Anna welcomed 小雨: 欢迎光临",
         "your program tagged 小雨 +VIP by API",
         "Anna tagged 小雨 +普通 in the client",
         "小雨 got from Anna: 新品到店",
-        "小雨 wrote to Anna",
     )
     assert sorted(page.index(part) for part in story) == [page.index(part) for part in story]
     assert page.startswith(" 小雨 ")

@@ -95,8 +95,8 @@ _KINDS: Final[dict[str, _Kind]] = {
     "welcome": _Kind(_recorded("welcomes"), words.welcome, _in(*_PAIR)),
     "call": _Kind(_recorded("calls"), words.call),
     "callback": _Kind(_recorded("callbacks"), words.callback, _in_callback),
-    "event": _Kind(_recorded("events"), words.event, _in_event),
     "chat": _Kind(_chats, words.chat, _in("who", "whom")),
+    "event": _Kind(_recorded("events"), words.event, _in_event),
 }
 KINDS: Final = tuple(_KINDS)
 

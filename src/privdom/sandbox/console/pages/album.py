@@ -43,7 +43,7 @@ def products(view: View) -> Page:
     numbers = ("price 价格", "pictures")
     empty = "No product yet: make one with products.add."
     rows = listing(view, heads, found, row, empty=empty, numbers=numbers)
-    bar = el("div", search(view, "description, product_sn, product_id 搜索"), add, class_="bar")
+    bar = el("div", search(view, "description, product_sn, id 搜索"), add, class_="bar")
     return "Products 商品图册", join((bar, rows))
 
 
@@ -74,7 +74,7 @@ def intercept_rules(view: View) -> Page:
     heads = ("name 名称", "does", "finds 敏感词", "in what … write", "rule_id", "made by", "made")
     rows = listing(view, heads, found, row, empty="No rule yet: make one with intercept_rules.add.")
     caught = happened(view.lines(kinds=["intercept"]), empty="Nothing yet. Have a staff send a message on their page.")
-    bar = el("div", search(view, "name, word, userid, rule_id 搜索"), add, class_="bar")
+    bar = el("div", search(view, "name, word, userid, id 搜索"), add, class_="bar")
     return "Intercept rules 敏感词", join((bar, rows, card("What they found 命中", caught)))
 
 
