@@ -5,70 +5,55 @@ from __future__ import annotations
 import shutil
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-import httpx
 import pytest
 
 from privdom.sandbox import Fault, Sandbox
 from privdom.sandbox.console.html import Html, el
-from tests.sandbox.conftest import sign_in, staffed
-
-
-class Console:
-    """A sandbox, a browser without scripts, and a client of the API."""
-
-    def __init__(self, box: Sandbox, url: str) -> None:
-        self.box = box
-        self.browser = httpx.Client(base_url=url, follow_redirects=True)
-        self.api = sign_in(box, self.browser)
-
-    def page(self, path: str) -> str:
-        answer = self.browser.get(path)
-        assert 200 == answer.status_code, answer.text
-        return answer.text
-
-    def do(self, action: str, **fields: str) -> httpx.Response:
-        return self.browser.post(f"/do/{action}", data=fields, headers={"referer": "http://here/log?kind=event"})
-
-    def code(self, state: str = "store") -> str:
-        return self.api.post("add_contact_way", type=1, scene=2, user=["anna"], state=state)["config_id"]
-
-
-@contextmanager
-def _serving(box: Sandbox) -> Iterator[Console]:
-    with box.serving() as url:
-        console = Console(box, url)
-        yield console
-        console.browser.close()
+from privdom.sandbox.console.pages import PAGES
+from privdom.sandbox.faults import Chance, FaultKind
+from tests.sandbox.conftest import staffed
+from tests.sandbox.consoles import Console, serving
 
 
 @pytest.fixture
 def console() -> Iterator[Console]:
     """Return the console of a corp with three staff."""
-    with _serving(staffed()) as console:
+    with serving(staffed()) as console:
         yield console
 
 
 def test_from_scan_to_tag(console: Console) -> None:
-    """The page of a customer tells their story: the scan, the welcome, the tag, the message."""
+    """The page of a customer tells their story in sentences: the scan, the callback, the welcome, the tag, the message."""
+    console.box.on_callback(lambda _, __: 200)
     code = console.code()
     seen = console.do("scan", code=code, name="小雨")
     external_userid = seen.url.path.rpartition("/")[2]
+    console.do("deliver")
     welcome_code = console.box.record.events[0].fields[-1][1]
     console.api.post("send_welcome_msg", welcome_code=welcome_code, text={"content": "欢迎光临"})
-    [tag] = console.api.add_tags("VIP")
-    console.do("edit", userid="anna", external_userid=external_userid, add=tag)
+    console.do("writes", userid="anna", external_userid=external_userid)
+    [vip, plain] = console.api.add_tags("VIP", "普通")
+    console.api.post("mark_tag", userid="anna", external_userid=external_userid, add_tag=[vip])
+    console.do("edit", userid="anna", external_userid=external_userid, add=plain)
     console.api.send("新品到店", sender="anna", external_userid=[external_userid])
     console.box.advance(timedelta(hours=3))
-    page = console.page(f"/customers/{external_userid}")
+    page = console.seen(f"/customers/{external_userid}")
 
-    story = [page.index(part) for part in ("新品到店", "+VIP", "欢迎光临", "add_external_contact", "State=store")]
-    assert sorted(story) == story
-    assert "<h1>小雨</h1>" in page
+    story = (
+        "小雨 scanned the code store and added Anna add_external_contact State=store",
+        "小雨 wrote to Anna",
+        "your program was told of add_external_contact #1 delivered",
+        "Anna welcomed 小雨: 欢迎光临",
+        "your program tagged 小雨 +VIP by API",
+        "Anna tagged 小雨 +普通 in the client",
+        "小雨 got from Anna: 新品到店",
+    )
+    assert sorted(page.index(part) for part in story) == [page.index(part) for part in story]
+    assert page.startswith(" 小雨 ")
 
 
 def test_moments_and_blocked_words(console: Console) -> None:
@@ -80,21 +65,19 @@ def test_moments_and_blocked_words(console: Console) -> None:
     pages = [console.page(path) for path in ("/staff/anna", f"/customers/{friend}", f"/customers/{stranger}", "/log")]
 
     assert [True, True, False, True] == ["秋茶上市" in page for page in pages]
-    assert [True, False, False, True] == ["blocked: 加我微信" in page for page in pages]
+    assert [True, False, False, True] == ["加我微信" in page for page in pages]
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/staff", "/customers", "/groups", "/codes", "/tags", "/messages", "/log", "/faults"]
-)
+@pytest.mark.parametrize("path", PAGES)
 def test_pages(path: str) -> None:
     """Every page opens, in an empty corp and in one that was filled from the console."""
-    with _serving(Sandbox(7)) as console:
-        before = console.page(path)
-        console.do("populate")
+    with serving(Sandbox(7)) as console:
+        before = console.page(f"/{path}")
+        console.do("populate", customers="60")
         userid = console.api.get("get_follow_user_list")["follow_user"][0]
         console.api.send("hello", sender=userid)
         console.do("fault", kind="slow")
-        after = console.page(path)
+        after = console.page(f"/{path}")
 
     assert "</html>" in before
     assert len(before) < len(after)
@@ -108,8 +91,9 @@ def test_one_of_each(console: Console) -> None:
 
     assert "customers" in console.page("/staff/anna")
     assert "喵" in console.page(f"/groups/{group}")
-    assert "waits for the staff" in console.page(f"/messages/{msgid}")
+    assert "has not confirmed" in console.page(f"/messages/{msgid}")
     assert 404 == console.browser.get("/customers/wmNobody").status_code
+    assert 404 == console.browser.get("/codes/nothing").status_code
 
 
 def test_search(console: Console) -> None:
@@ -121,7 +105,9 @@ def test_search(console: Console) -> None:
     def shown(query: str) -> int:
         return console.page(f"/customers{query}").count('<a href="/customers/wm')
 
-    assert [50, 10] == [shown(""), shown("?from=50")]
+    assert [50, 10, 0, 50] == [shown(""), shown("?from=50"), shown("?from=100"), shown("?from=-1")]
+    assert '<a href="?q=door&amp;from=50">' in console.page("/customers?q=door")
+    assert 'value="DOOR"' in console.page("/customers?q=DOOR")
     assert [1, 1, 1, 50, 0, 0] == [
         shown(f"?q={words}") for words in ("客03", ids[7], "vip", "door", "nobody", "&staff=ben")
     ]
@@ -168,7 +154,7 @@ def test_time(console: Console) -> None:
     assert timedelta(hours=1) == box.clock.now() - before
     box.create_group(owner="anna")
     box.on_callback(lambda _, body: taken.append(body) or 200)  # type: ignore[func-returns-value]
-    assert "next event" in console.page("/")
+    assert "→ next due 18:00:00" in console.page("/")
     console.do("deliver")
     console.do("next")
 
@@ -177,17 +163,24 @@ def test_time(console: Console) -> None:
 
 
 def test_faults(console: Console) -> None:
-    """Faults are planned, seen and taken back."""
-    console.do("fault", kind="busy", path="mark_tag", times="2", after="on")
-    console.do("fault", kind="lost_request", times="0")
-    assert [(Fault("busy", "mark_tag", 2, after_change=True), 2), (Fault("lost_request", times=0), 0)] == (
-        console.box.faults.planned()
-    )
-    page = console.page("/faults")
+    """Faults of every kind are planned, with all that they have, seen and taken back."""
+    faults = console.box.faults
+    form = console.page("/faults")
+    assert all(f'<option value="{kind}">' in form for kind in get_args(FaultKind))
+    console.do("fault", kind="busy", path="mark_tag", subject="wmMeow", times="2", after="on", delay="60")
+    console.do("fault", kind="late_acceptance", times="0", delay="1.5")
+    busy, late = Fault("busy", "mark_tag", 2, "wmMeow", after_change=True), Fault("late_acceptance", times=0, delay=1.5)
+    assert [(busy, 2), (late, 0)] == faults.planned()
+    data = {"percent": "5", "kinds": ["slow", "quota"], "paths": "mark_tag externalcontact/get"}
+    console.browser.post("/do/chance", data=data)
+    assert [Chance(0.05, ("slow", "quota"), ("mark_tag", "externalcontact/get"))] == faults.by_chance()
+    page = console.seen("/faults")
     console.do("clear_faults")
 
-    assert "mark_tag" in page
-    assert [] == console.box.faults.planned()
+    assert "busy mark_tag wmMeow yes 2" in page
+    assert "late_acceptance any any no always" in page
+    assert "5 % slow, quota mark_tag, externalcontact/get" in page
+    assert ([], []) == (faults.planned(), faults.by_chance())
 
 
 @pytest.mark.parametrize(
@@ -198,6 +191,10 @@ def test_faults(console: Console) -> None:
         (400, "nothing", {}),
         (400, "fault", {"kind": "flood"}),
         (400, "advance", {"seconds": "soon"}),
+        (400, "advance", {"seconds": "1e300"}),
+        (400, "fault", {"kind": "busy", "times": "often"}),
+        (400, "chance", {"percent": "5"}),
+        (400, "buy_uses", {"count": "many"}),
     ],
 )
 def test_mistakes(console: Console, status: int, action: str, fields: dict[str, str]) -> None:
@@ -208,27 +205,71 @@ def test_mistakes(console: Console, status: int, action: str, fields: dict[str, 
 
     assert status == answer.status_code
     assert 'class="failure"' in answer.text
+    assert '<a href="/log?kind=event">← back</a>' in answer.text
+    assert "<script>" not in answer.text
     assert before == console.box.record.size
 
 
-def test_others_pages_do_not_act(console: Console) -> None:
-    """A page of another site, open in the same browser, sends no form here."""
-    foreign = {"origin": "https://evil.example"}
-    own = {"origin": str(console.browser.base_url).rstrip("/")}
+def test_forms_lead_nowhere_else(console: Console) -> None:
+    """Wherever a form says that it stood, it leads to a page of this console."""
+    headers = {"referer": "http://here//evil.example/x"}
+    answer = console.browser.post("/do/deliver", data={}, headers=headers, follow_redirects=False)
+    made = console.browser.post(
+        "/do/scan", data={"code": console.code(), "external_userid": "wm 喵\r\nX: y"}, follow_redirects=False
+    )
 
-    assert 403 == console.browser.post("/do/add_staff", data={"userid": "eve"}, headers=foreign).status_code
-    assert 403 == console.browser.get("/do/add_staff?userid=eve").status_code
-    assert 200 == console.browser.post("/do/add_staff", data={"userid": "eve"}, headers=own).status_code
+    assert "/evil.example/x" == answer.headers["location"]
+    assert "/customers/wm%20%E5%96%B5%0D%0AX%3A%20y" == made.headers["location"]
+    assert "wm 喵" in console.page(made.headers["location"])
+    assert 403 == console.browser.get("/do/deliver").status_code
 
 
 def test_nothing_is_taken_for_markup(console: Console) -> None:
-    """Names are text, whatever they hold."""
-    external_userid = console.box.add_customer(None, "<script>alert(1)</script>", staff=["anna"])
+    """Names are text, whatever they hold, and a page runs no script but its own."""
+    evil = "<script>alert(1)</script>"
+    box = console.box
+    customer = box.add_customer(None, evil, staff=["anna"], state=evil, remark=evil)
+    [tag] = console.api.add_tags(evil, group=evil)
+    box.add_staff(evil, evil)
+    group = box.create_group(evil, owner="anna", members=[customer])
+    box.staff_edits_customer("anna", customer, add_tags=[tag])
+    msgid = console.api.send(evil, sender="anna", external_userid=[customer])
+    console.code(evil)
+    box.admin_adds_product(evil, 1)
+    box.admin_adds_intercept_rule(evil[:20], [evil], users=["anna"])
+    box.staff_sends("anna", evil, [customer])
+    moment = box.staff_posts("anna", evil)
+    box.faults.add(Fault("busy", evil, subject=evil))
 
-    for path in ("/customers", f"/customers/{external_userid}"):
-        assert "<script>alert" not in console.page(path)
+    things = [f"customers/{customer}", f"groups/{group}", f"messages/{msgid}", f"moments/{moment}", "staff/anna"]
+    for path in (
+        *PAGES,
+        *things,
+        f"customers?q={evil}",
+        f"log?kind={evil}",
+        f"codes/{evil}",
+        f"customers?staff={evil}",
+    ):
+        answer = console.browser.get(f"/{path}")
+        assert "<script>alert" not in answer.text
+        assert "script-src 'sha256-" in answer.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     assert '<a href="&quot;&gt;">&lt;</a>' == el("a", "<", href='">')
     assert "<p><b>x</b></p>" == el("p", Html("<b>x</b>"), None)
+
+
+def test_counts_have_their_words(console: Console) -> None:
+    """One callback is one callback, and times are those of the corp, in UTC+8."""
+    console.box.create_group(owner="anna")
+    one = console.page("/")
+    console.box.create_group(owner="anna")
+    two = console.page("/")
+
+    assert "deliver 1 callback<" in one
+    assert "<b>1</b>group " in one
+    assert "deliver 2 callbacks<" in two
+    assert "<b>2</b>groups " in two
+    assert 'title="2026-01-05 09:00:00 UTC" datetime="2026-01-05T09:00:00+00:00">2026-01-05 17:00:00<' in one
 
 
 def test_pages_look_anew_when_something_has_happened(console: Console) -> None:
@@ -238,9 +279,11 @@ def test_pages_look_anew_when_something_has_happened(console: Console) -> None:
     versions.append(console.page("/version"))
     console.box.advance(timedelta(minutes=1))
     versions.append(console.page("/version"))
+    console.box.add_staff("dora")
+    versions.append(console.page("/version"))
 
     assert versions[0] == versions[1]
-    assert 3 == len(set(versions))
+    assert 4 == len(set(versions))
 
 
 def test_browser(console: Console, tmp_path: Path) -> None:
@@ -261,6 +304,13 @@ def test_browser(console: Console, tmp_path: Path) -> None:
         external_userid = browser.current_url.rpartition("/")[2]
         console.box.customer_deletes_staff(external_userid, "anna")
         _until(browser, "del_follow_user")
+        remark = browser.find_element("css selector", "input[name=remark]")
+        remark.send_keys("老客")
+        console.box.customer_writes(external_userid, "anna")
+        _until(browser, 'id="news">')
+        assert "老客" == remark.get_attribute("value")
+        browser.find_element("id", "news").click()
+        _until(browser, "wrote to")
         assert browser.save_screenshot(str(tmp_path / "customer.png"))
         assert [] == [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     finally:

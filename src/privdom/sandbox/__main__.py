@@ -26,6 +26,7 @@ def _time(text: str) -> datetime:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m privdom.sandbox", description="A whole WeCom corp on localhost.")
     parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--name", action="append", default=[], help="a host by which browsers reach the console")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--corp-id", default=None)
@@ -39,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _run(box: Sandbox, host: str, port: int) -> None:
+async def _run(box: Sandbox, host: str, port: int, names: list[str]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -49,7 +50,7 @@ async def _run(box: Sandbox, host: str, port: int) -> None:
         sys.stdout.write(f"listening on {url}\n")
         sys.stdout.flush()
 
-    await serve(box, host=host, port=port, ready=ready, stop=stop)
+    await serve(box, host=host, port=port, names=names, ready=ready, stop=stop)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -81,7 +82,7 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(f"{given.snapshot} is no snapshot of a sandbox: {e}")
     box.callback_url = given.callback_url
     try:
-        asyncio.run(_run(box, given.host, given.port))
+        asyncio.run(_run(box, given.host, given.port, given.name))
     except OSError as e:
         parser.exit(1, f"cannot listen on {given.host} port {given.port}: {e.strerror}\n")
 

@@ -85,6 +85,9 @@ _METHODS: Final = (
     "verify_callback_url",
 )
 
+# What changes nothing; a picture in somebody's page is fetched by GET as well, from anywhere.
+_READS: Final = ("agent_id", "clock", "next_at", "pending_callbacks", "record", "repr", "settings", "snapshot", "state")
+
 Arguments = dict[str, Any]
 
 
@@ -219,8 +222,10 @@ def _plain(value: object) -> object:
     raise TypeError(msg)
 
 
-def run(box: Sandbox, command: str, body: bytes) -> tuple[int, bytes]:
+def run(box: Sandbox, command: str, body: bytes, *, method: str = "POST") -> tuple[int, bytes]:
     """Carry out one command; return the HTTP status and the answer."""
+    if method != "POST" and command not in _READS and (command in _METHODS or command in _COMMANDS):
+        return 405, json.dumps({"error": f"send {command!r} by POST"}).encode()
     try:
         data: object = json.loads(body or b"{}")
         if not isinstance(data, dict):
@@ -231,8 +236,8 @@ def run(box: Sandbox, command: str, body: bytes) -> tuple[int, bytes]:
         if special is not None:
             result = special(box, given)
         elif command in _METHODS:
-            method = getattr(box, command)
-            result = method(**_arguments(method, given))
+            act = getattr(box, command)
+            result = act(**_arguments(act, given))
         else:
             return 404, json.dumps({"error": f"there is no command {command!r}"}).encode()
         return 200, json.dumps({"result": result}, default=_plain, ensure_ascii=False).encode()

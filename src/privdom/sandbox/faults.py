@@ -149,6 +149,11 @@ class Faults:
         with self._lock:
             self._plan, self._seed = plan, seed
 
+    def by_chance(self) -> list[Chance]:
+        """Return what `random` was asked for."""
+        with self._lock:
+            return list(self._plan.chances)
+
     def for_call(self, path: str, text: str) -> Fault | None:
         """Return what befalls this call; *text* is its query, without the token, and its body."""
         return self._next(path, text, callbacks=False)

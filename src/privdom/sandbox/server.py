@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote
 
-from privdom.sandbox import console, control
+from privdom.sandbox import console, control, guard
 from privdom.sandbox.router import Reply, Request
 
 
@@ -29,6 +30,7 @@ _REASONS: Final = {
     400: "Bad Request",
     403: "Forbidden",
     404: "Not Found",
+    405: "Method Not Allowed",
     500: "Internal Server Error",
     501: "Not Implemented",
     502: "Bad Gateway",
@@ -77,8 +79,8 @@ class _Connection(asyncio.Protocol):
     is a few lines of text, and asyncio sets TCP_NODELAY itself.
     """
 
-    def __init__(self, box: Sandbox, commands: ThreadPoolExecutor) -> None:
-        self._box, self._commands = box, commands
+    def __init__(self, box: Sandbox, commands: ThreadPoolExecutor, names: Collection[str]) -> None:
+        self._box, self._commands, self._names = box, commands, names
         self._buffer = bytearray()
         self._busy = False
         self._bare = False
@@ -144,12 +146,18 @@ class _Connection(asyncio.Protocol):
         path, _, query = target.partition("?")
         parameters = dict(parse_qsl(query, keep_blank_values=True))
         if console.is_page(path):
+            if why := guard.refusal(method, headers, self._names):
+                self._write(Reply(why.encode(), 403, "text/plain; charset=utf-8"), last=last)
+                return
             self._later(partial(console.answer, self._box, method, path, parameters, body, headers), last=last)
             return
         path = unquote(path)
         if path.startswith(control.PREFIX):
+            if why := guard.refusal(method, headers, self._names):
+                self._write(Reply(json.dumps({"error": why}).encode(), 403), last=last)
+                return
             command = path.removeprefix(control.PREFIX).strip("/")
-            self._later(lambda: _reply(*control.run(self._box, command, body)), last=last)
+            self._later(lambda: _reply(*control.run(self._box, command, body, method=method)), last=last)
             return
         request = Request(method, path, parameters, body, self._ip, headers)
         arriving = self._box.arriving(request)
@@ -170,7 +178,8 @@ class _Connection(asyncio.Protocol):
     def _later(self, answer: Callable[[], Reply], *, last: bool) -> None:
         # In a thread: delivering a callback waits for a receiver, who may call the API meanwhile.
         self._busy = True
-        work = asyncio.get_running_loop().run_in_executor(self._commands, answer)
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._commands, answer)
 
         def done(future: asyncio.Future[Reply]) -> None:
             self._busy = False
@@ -181,8 +190,8 @@ class _Connection(asyncio.Protocol):
                 self._write(future.result(), last=last)
             else:
                 # Somebody waits for an answer, whatever went wrong.
-                why = f"{type(error).__name__}: {error}"
-                self._write(Reply(why.encode(), 500, "text/plain; charset=utf-8"), last=last)
+                self._write(Reply(json.dumps({"error": repr(error)}).encode(), 500), last=last)
+                loop.call_exception_handler({"message": "the sandbox failed", "exception": error})
             self._work()
 
         work.add_done_callback(done)
@@ -211,11 +220,24 @@ class _Connection(asyncio.Protocol):
 
 
 async def serve(
-    box: Sandbox, *, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], None], stop: asyncio.Event
+    box: Sandbox,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    names: Collection[str] = (),
+    ready: Callable[[str], None],
+    stop: asyncio.Event,
 ) -> None:
-    """Serve *box* until *stop* is set; *ready* gets the base URL."""
+    """
+    Serve *box* until *stop* is set; *ready* gets the base URL.
+
+    *names* are hosts with dots in them by which people reach the console, besides *host*.
+    """
     commands = ThreadPoolExecutor(thread_name_prefix="sandbox")
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(box, commands), host, port, backlog=512)
+    known = {name.lower() for name in (host, *names)}
+    server = await asyncio.get_running_loop().create_server(
+        lambda: _Connection(box, commands, known), host, port, backlog=512
+    )
     try:
         ready(f"http://{host}:{server.sockets[0].getsockname()[1]}")
         await stop.wait()

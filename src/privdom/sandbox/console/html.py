@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+
+from collections.abc import Collection, Iterable
 from html import escape
 from typing import Final, TypeAlias
 
 
-__all__ = ["Child", "Html", "el", "join", "table"]
+__all__ = ["Child", "Html", "el", "join", "say", "table"]
 
 
 class Html(str):
@@ -20,6 +22,7 @@ Child: TypeAlias = object
 """What can stand inside: HTML as it is, anything else as escaped text; None and the empty text are nothing."""
 
 _VOID: Final = frozenset({"br", "input", "link", "meta"})
+_GAP: Final = re.compile(r"\{(\w+)\}")
 
 
 def _inside(child: Child) -> str:
@@ -45,9 +48,21 @@ def join(children: Iterable[Child], between: Child = "") -> Html:
     return Html(_inside(between).join(map(_inside, children)))
 
 
-def table(heads: Iterable[str], rows: Iterable[Iterable[Child]], *, empty: str = "—") -> Html:
-    """Return a table, and a line that says so where it has no rows."""
-    lines = [el("tr", *(el("td", cell) for cell in row)) for row in rows]
+def say(sentence: str, **parts: Child) -> Html:
+    """Return a sentence, with *parts* in the place of their names in braces."""
+    pieces = _GAP.split(sentence)
+    return join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
+
+
+def table(
+    heads: Iterable[str], rows: Iterable[Iterable[Child]], *, empty: str = "—", numbers: Collection[str] = ()
+) -> Html:
+    """Return a table, and a line that says so where it has no rows; *numbers* are the heads of columns of numbers."""
+    kinds = [(head, "num" if head in numbers else None) for head in heads]
+    lines = [
+        el("tr", *(el("td", cell, class_=kind) for cell, (_, kind) in zip(row, kinds, strict=True))) for row in rows
+    ]
     if not lines:
         return el("p", empty, class_="empty")
-    return el("table", el("thead", el("tr", *(el("th", head) for head in heads))), el("tbody", *lines))
+    head = el("tr", *(el("th", head, class_=kind, scope="col") for head, kind in kinds))
+    return el("div", el("table", el("thead", head), el("tbody", *lines)), class_="scroll")

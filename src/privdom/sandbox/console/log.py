@@ -1,172 +1,126 @@
-"""What happened, as lines to read: the record of the sandbox in the order of time."""
+"""What happened, newest first: the record of the sandbox, and what people wrote to each other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from heapq import merge
-from operator import attrgetter
+from itertools import groupby, islice
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import attrs
 
-from privdom.sandbox.record import (
-    CallbackEntry,
-    CallEntry,
-    DeliveryEntry,
-    Entry,
-    EventEntry,
-    GroupTransferEntry,
-    InterceptEntry,
-    MessageEntry,
-    MomentEntry,
-    PublicationEntry,
-    Record,
-    ReminderEntry,
-    TagEntry,
-    TransferEntry,
-    WelcomeEntry,
-)
-from privdom.sandbox.state import State
+from privdom.sandbox.clock import CHINA
+from privdom.sandbox.console import words
+from privdom.sandbox.console.words import Said, Sending
+from privdom.sandbox.record import CallbackEntry, EventEntry, Record
+from privdom.sandbox.state import Happening, State
 
 
 __all__ = ["KINDS", "Line", "lines"]
 
 
-@attrs.frozen
-class Line:
-    """One thing that happened; ``about`` holds the ids of those whom it concerns."""
+@attrs.frozen(kw_only=True)
+class Line(Said):
+    """One thing that happened, when, and of which kind."""
 
-    at: datetime
     kind: str
-    what: str
-    detail: str
-    about: frozenset[str]
-    failed: bool = False
+    at: datetime
 
 
-_DELIVERED: Final = {1: "received", 2: "no friend any more", 3: "over the cap"}
-_ABOUT: Final = ("UserID", "ExternalUserID", "ChatId", "Id")
+@attrs.frozen
+class _Kind:
+    """Where entries of a kind stand, perhaps only those about one id, how one is told, and whether it concerns an id."""
+
+    entries: Callable[[Record, State, str], Iterable[Any]]
+    tell: Callable[[Any, State, Record], Said]
+    concerns: Callable[[Any, Record, str], bool] | None = None
 
 
-def _call(entry: CallEntry, state: State) -> Line:
+_WHO: Final = ("UserID", "ExternalUserID", "ChatId", "LinkId", "Id")
+_CHAT: Final = ("customer wrote", "staff wrote", "wrote in group")
+
+
+def _in_event(entry: EventEntry, record: Record, about: str) -> bool:
+    del record
+    return any(text == about and name in _WHO for name, text in entry.fields)
+
+
+def _in_callback(entry: CallbackEntry, record: Record, about: str) -> bool:
+    event = words.event_of(entry, record)
+    return event is not None and _in_event(event, record, about)
+
+
+def _in(*names: str, many: tuple[str, ...] = ()) -> Callable[[Any, Record, str], bool]:
+    """Return whether an id stands in one of these fields of an entry, or among those that one of *many* holds."""
+    # Named twice, for an attrgetter of one name gives no tuple; it is the fastest way through a long record.
+    ids = attrgetter(*names, *names)
+    if not many:
+        return lambda entry, _, about: about in ids(entry)
+    return lambda entry, _, about: about in ids(entry) or any(about in getattr(entry, name) for name in many)
+
+
+def _recorded(name: str) -> Callable[[Record, State, str], Iterable[Any]]:
+    return lambda record, _, __: reversed(getattr(record, name))
+
+
+def _sendings(record: Record, state: State, about: str) -> Iterator[Sending]:
+    """Yield the deliveries that one staff made at once, together."""
     del state
-    said = " ".join(filter(None, [f"errcode {entry.errcode}" if entry.errcode else "ok", entry.fault]))
-    return Line(entry.at, "call", entry.path.removeprefix("/cgi-bin/"), said, frozenset(), failed=not entry.accepted)
+    found = (e for e in reversed(record.deliveries) if not about or about in (e.staff, e.target, e.msgid))
+    for _, entries in groupby(found, attrgetter("at", "msgid", "staff")):
+        yield Sending(tuple(entries)[::-1])
 
 
-def _event(entry: EventEntry, state: State) -> Line:
-    del state
-    fields = dict(entry.fields)
-    detail = " ".join(f"{name}={text}" for name, text in entry.fields if text)
-    about = frozenset(fields[name] for name in _ABOUT if name in fields)
-    return Line(entry.at, "event", entry.change_type or entry.event, detail, about)
+def _chats(record: Record, state: State, about: str) -> Iterable[Happening]:
+    del record, about
+    return (happening for happening in reversed(state.happened) if happening.kind in _CHAT)
 
 
-def _callback(entry: CallbackEntry, state: State) -> Line:
-    del state
-    what = f"#{entry.number} {entry.change_type or entry.event}"
-    detail = f"{entry.outcome} after {entry.attempts} attempts" if entry.attempts != 1 else entry.outcome
-    return Line(entry.at, "callback", what, detail, frozenset(), failed=entry.outcome == "lost")
-
-
-def _tags(entry: TagEntry, state: State) -> Line:
-    def named(ids: Iterable[str], sign: str) -> Iterator[str]:
-        return (f"{sign}{state.tags[tag].name if tag in state.tags else tag}" for tag in ids)
-
-    detail = " ".join([*named(entry.added, "+"), *named(entry.removed, "−")])
-    by = "by API" if entry.by_api else f"by {entry.staff}"
-    return Line(entry.at, "tags", detail, by, frozenset({entry.staff, entry.external_userid}))
-
-
-def _welcome(entry: WelcomeEntry, state: State) -> Line:
-    del state
-    detail = f"from {entry.staff}" + (f", with {', '.join(entry.attachments)}" if entry.attachments else "")
-    return Line(entry.at, "welcome", entry.text or "(no text)", detail, frozenset({entry.staff, entry.external_userid}))
-
-
-def _message(entry: MessageEntry, state: State) -> Line:
-    del state
-    detail = f"{entry.kind}, {entry.chat_type}, {len(entry.senders)} senders, {len(entry.recipients)} recipients"
-    return Line(entry.at, "message", entry.text or "(no text)", detail, frozenset(entry.senders))
-
-
-def _delivery(entry: DeliveryEntry, state: State) -> Line:
-    del state
-    detail = f"from {entry.staff}: {_DELIVERED.get(entry.status, entry.status)}"
-    about = frozenset({entry.staff, entry.target})
-    return Line(entry.at, "delivery", entry.text or "(no text)", detail, about, failed=entry.status != 1)
-
-
-def _transfer(entry: TransferEntry, state: State) -> Line:
-    del state
-    about = frozenset({entry.handover, entry.takeover, entry.external_userid})
-    said = f" errcode {entry.errcode}" if entry.errcode else ""
-    failed = entry.outcome in ("rejected", "refused", "full")
-    return Line(
-        entry.at, "transfer", entry.outcome + said, f"{entry.handover} → {entry.takeover}", about, failed=failed
-    )
-
-
-def _group_transfer(entry: GroupTransferEntry, state: State) -> Line:
-    del state
-    said = f"errcode {entry.errcode}" if entry.errcode else "given"
-    detail = f"{entry.owner} → {entry.new_owner}"
-    about = frozenset({entry.chat_id, entry.owner, entry.new_owner})
-    return Line(entry.at, "group transfer", said, detail, about, failed=bool(entry.errcode))
-
-
-def _reminder(entry: ReminderEntry, state: State) -> Line:
-    del state
-    return Line(entry.at, "reminder", ", ".join(entry.staff), "", frozenset(entry.staff))
-
-
-def _moment(entry: MomentEntry, state: State) -> Line:
-    del state
-    detail = f"for {len(entry.senders)} staff"
-    return Line(entry.at, "moment", entry.text or "(no text)", detail, frozenset(entry.senders))
-
-
-def _publication(entry: PublicationEntry, state: State) -> Line:
-    del state
-    detail = f"by {entry.staff}, seen by {len(entry.seen_by)} of {len(entry.customers)} customers"
-    return Line(entry.at, "publication", entry.text or "(no text)", detail, frozenset({entry.staff, *entry.seen_by}))
-
-
-def _interception(entry: InterceptEntry, state: State) -> Line:
-    rule = state.intercept_rules[entry.rule_id].name
-    what = f"{'blocked' if entry.blocked else 'warned'}: {entry.text}"
-    return Line(
-        entry.at, "interception", what, f"{entry.staff}, by rule {rule}", frozenset({entry.staff}), failed=entry.blocked
-    )
-
-
+_PAIR: Final = ("staff", "external_userid")
 # Where two things happen at one moment, what follows from the other stands above it.
-_LINES: Final[dict[str, tuple[str, Callable[[Any, State], Line]]]] = {
-    "reminder": ("reminders", _reminder),
-    "delivery": ("deliveries", _delivery),
-    "message": ("messages", _message),
-    "interception": ("interceptions", _interception),
-    "publication": ("publications", _publication),
-    "moment": ("moments", _moment),
-    "group transfer": ("group_transfers", _group_transfer),
-    "transfer": ("transfers", _transfer),
-    "tags": ("tag_changes", _tags),
-    "welcome": ("welcomes", _welcome),
-    "call": ("calls", _call),
-    "callback": ("callbacks", _callback),
-    "event": ("events", _event),
+_KINDS: Final[dict[str, _Kind]] = {
+    "reminder": _Kind(_recorded("reminders"), words.reminder, _in("msgid", many=("staff",))),
+    "delivery": _Kind(_sendings, words.delivery, _in("staff", "msgid", many=("targets",))),
+    "message": _Kind(_recorded("messages"), words.message, _in("msgid", many=("senders",))),
+    "app message": _Kind(_recorded("app_messages"), words.app_message, _in("msgid", many=("staff", "dropped"))),
+    "publication": _Kind(_recorded("publications"), words.publication, _in("staff", "moment_id", many=("seen_by",))),
+    "moment": _Kind(_recorded("moments"), words.moment, _in("moment_id", many=("senders",))),
+    "intercept": _Kind(_recorded("interceptions"), words.intercept, _in("staff")),
+    "group transfer": _Kind(_recorded("group_transfers"), words.group_transfer, _in("chat_id", "owner", "new_owner")),
+    "transfer": _Kind(_recorded("transfers"), words.transfer, _in("handover", "takeover", "external_userid")),
+    "conclusion": _Kind(_recorded("conclusions"), words.conclusion, _in(*_PAIR)),
+    "tags": _Kind(_recorded("tag_changes"), words.tags, _in(*_PAIR)),
+    "welcome": _Kind(_recorded("welcomes"), words.welcome, _in(*_PAIR)),
+    "group welcome": _Kind(_recorded("group_welcomes"), words.group_welcome, _in("chat_id", "external_userid")),
+    "call": _Kind(_recorded("calls"), words.call),
+    "callback": _Kind(_recorded("callbacks"), words.callback, _in_callback),
+    "chat": _Kind(_chats, words.chat, _in("who", "whom")),
+    "event": _Kind(_recorded("events"), words.event, _in_event),
 }
-KINDS: Final = tuple(_LINES)
+KINDS: Final = tuple(_KINDS)
 
 
-def lines(record: Record, state: State, *, kinds: Iterable[str] = KINDS, about: str = "") -> Iterator[Line]:
-    """Yield what happened, newest first, of some kinds, and about one id."""
+def _at(entry: Any) -> datetime:
+    at: datetime | int = entry.at
+    return datetime.fromtimestamp(at, CHINA) if isinstance(at, int) else at
 
-    def of(kind: str) -> Iterator[Line]:
-        name, line = _LINES[kind]
-        entries: list[Entry] = getattr(record, name)
-        return (line(entry, state) for entry in reversed(entries))
 
-    merged = merge(*map(of, kinds), key=attrgetter("at"), reverse=True)
-    return (line for line in merged if not about or about in line.about)
+def lines(
+    record: Record, state: State, *, kinds: Iterable[str] = KINDS, about: str = "", skip: int = 0
+) -> Iterator[Line]:
+    """Yield what happened, newest first, of some kinds, and about one id; *skip* leaves out so many of the newest."""
+
+    def of(name: str) -> Iterator[tuple[datetime, str, Any]]:
+        kind = _KINDS[name]
+        concerns = kind.concerns
+        if about and concerns is None:
+            return
+        for entry in kind.entries(record, state, about):
+            if not about or concerns is None or concerns(entry, record, about):
+                yield _at(entry), name, entry
+
+    for at, name, entry in islice(merge(*map(of, kinds), key=itemgetter(0), reverse=True), skip, None):
+        said = _KINDS[name].tell(entry, state, record)
+        yield Line(said.what, said.fine, said.failed, kind=name, at=at)
