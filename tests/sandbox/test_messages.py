@@ -143,7 +143,8 @@ _LINK = {"msgtype": "link", "link": {"title": "t", "url": "https://a"}}
         (40058, {"chat_type": "many"}),
         (41009, {"chat_type": "group"}),
         (60111, {"sender": "nobody"}),
-        (40068, {"tag_filter": {"group_list": [{"tag_list": ["etNo"]}]}}),
+        (40068, {"external_userid": None, "tag_filter": {"group_list": [{"tag_list": ["etNo"]}]}}),
+        (0, {"tag_filter": {"group_list": [{"tag_list": ["etNo"]}]}}),
     ],
 )
 def test_content(api: Api, errcode: int, change: dict[str, object]) -> None:
@@ -263,6 +264,16 @@ def test_listing(corp: Callable[..., Api]) -> None:
     assert [corps] == _listed(api, filter_type=0)
     assert [(own, "anna", 1)] == [(m["msgid"], m["creator"], m["create_type"]) for m in _listed(api, creator="anna")]
     assert [] == _listed(api, chat_type="group")
+
+
+def test_listed_content(api: Api) -> None:
+    """Of an image the list shows one of the two ways, media_id before pic_url; of anything only what WeCom knows."""
+    image = {"msgtype": "image", "image": {"media_id": "m", "pic_url": "https://p", "size": 3}}
+    link = {"msgtype": "link", "link": {"title": "t", "url": "https://a", "desc": None, "colour": "red"}, "more": 1}
+    api.send(external_userid=[api.box.add_customer(staff=["anna"])], attachments=[image, link])
+
+    [message] = _listed(api)
+    assert [{"msgtype": "image", "image": {"media_id": "m"}}, _LINK] == message["attachments"]
 
 
 def test_listing_pages(api: Api) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 from privdom.sandbox.errors import WeComError
 
 
 __all__ = ["Fields"]
+
+
+# As many digits as 64 bits hold.
+_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
 
 
 def _wrong(name: str, expected: str) -> WeComError:
@@ -46,7 +52,7 @@ class Fields:
             if absent is not None:
                 raise WeComError(absent)
             return default
-        if isinstance(value, str) and value.lstrip("-").isdecimal():
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
             value = int(value)
         if not isinstance(value, int):
             raise _wrong(name, "Integer")
@@ -85,7 +91,7 @@ class Fields:
         """Return a list of numbers, empty where it is absent."""
         items: list[int] = []
         for item in self._list(name, None):
-            if isinstance(item, str) and item.isdecimal():
+            if isinstance(item, str) and _NUMBER.fullmatch(item):
                 items.append(int(item))
             elif isinstance(item, int):
                 items.append(item)

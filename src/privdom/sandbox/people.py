@@ -345,8 +345,7 @@ class People:
     def admin_edits_tag(self, tag_id: str, *, name: str) -> None:
         """Have an admin rename a tag."""
         with self._lock:
-            acts.tag_of(self._world, tag_id).name = name
-            acts.tag_event(self._world, "update", tag_id, "tag")
+            acts.rename_tag(self._world, tag_id, name)
 
     def admin_deletes_tag(self, tag_id: str) -> None:
         """Have an admin delete a tag; no customer wears it any more."""

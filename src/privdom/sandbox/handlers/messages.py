@@ -21,19 +21,27 @@ _DAY = 86_400
 _SENT = 1
 _BOTH = 2
 _TASK_SENT = 2
+_PARTS = {
+    "image": ("media_id", "pic_url"),
+    "link": ("title", "picurl", "desc", "url"),
+    "miniprogram": ("title", "pic_media_id", "appid", "page"),
+    "video": ("media_id",),
+    "file": ("media_id",),
+}
 
 
 def attachment(world: World, item: Fields) -> dict[str, object]:
     """Return what hangs on a message, as it is kept, checked."""
     kind = item.text("msgtype")
-    inner = item.child(kind) if kind in ("image", "link", "miniprogram", "video", "file") else None
+    inner = item.child(kind) if kind in _PARTS else None
     if inner is None:
         raise WeComError(41065)
+    kept = {name: part for name in _PARTS[kind] if (part := inner.text(name))}
     if kind == "image":
-        media_id = inner.text("media_id")
-        if not media_id and not inner.text("pic_url"):
+        if not kept:
             raise WeComError(41006)
-        if media_id:
+        if media_id := kept.get("media_id"):
+            kept.pop("pic_url", None)
             check_sent(world, media_id, kind)
     elif kind == "link":
         inner.text("title", absent=41016, octets=limits.LINK_TITLE_BYTES)
@@ -47,7 +55,7 @@ def attachment(world: World, item: Fields) -> dict[str, object]:
         check_sent(world, inner.text("pic_media_id"), "image")
     else:
         check_sent(world, inner.text("media_id", absent=41006), kind)
-    return {"msgtype": kind, kind: inner.raw()}
+    return {"msgtype": kind, kind: kept}
 
 
 def _content(world: World, body: Fields) -> tuple[str, list[dict[str, object]]]:
@@ -94,7 +102,7 @@ def add(world: World, call: Call) -> dict[str, object]:
         targets, fail_list = sending.groups_of(world, sender, asked)
     else:
         asked = body.texts("external_userid", most=limits.MESSAGE_CUSTOMERS)
-        tags = _tag_filter(world, body)
+        tags = [] if asked else _tag_filter(world, body)
         if not sender and not asked and not tags:
             raise WeComError(40063)
         targets, fail_list = sending.customers_of(world, sender, asked, tags)
