@@ -79,7 +79,7 @@ __all__ = [
 _HINT = re.compile(r"hint:\s*\[([^\]]*)\]")
 _IP = re.compile(r"from ip:\s*([0-9A-Fa-f.:]+)")
 _TAIL = re.compile(r",?\s*(hint:|from ip:|more info at).*$", re.DOTALL)
-_SECRET = re.compile(r"(?i)(access_token|corpsecret|secret)=?[^\s&,]*")
+_SECRET = re.compile(r"(?i)(access_token|corpsecret|secret)[\"']?\s*[=:\[][\s\"'\[]*[^\s&,]+")
 
 
 class Outcome(StrEnum):
@@ -253,7 +253,7 @@ _CLASSES: dict[int, type[ApiError]] = {
     **dict.fromkeys((41063, 41079), StillDispatching),
     **dict.fromkeys((40100, 40129, 41096, 45035, 90507), Conflict),
     **dict.fromkeys((40128, 41078, 41094, 41210, 85004), QuotaExceeded),
-    **dict.fromkeys((41058, 41098, 41200, 41211, 41305, 301052, 301053), NoPermission),
+    **dict.fromkeys((41057, 41058, 41098, 41200, 41211, 41305, 84062, 84083, 301052, 301053), NoPermission),
     830003: Refused,
 }
 _BY_CATEGORY: dict[str, type[ApiError]] = {

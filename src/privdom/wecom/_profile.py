@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from privdom.wecom._values import Model, OpenInt
+from privdom.wecom._values import Model, OpenInt, personal
 from privdom.wecom.wire import NO_EXTRA, Extra
 
 
@@ -21,9 +21,9 @@ class AttrType(OpenInt):
 
 @attrs.frozen(repr=False, weakref_slot=False)
 class TextValue(Model):
-    """A text."""
+    """A text, which may be a phone number or an address."""
 
-    value: str = ""
+    value: str = personal()
     extra: Extra = attrs.field(default=NO_EXTRA, eq=False)
 
 
