@@ -12,7 +12,8 @@ from typing import Any
 import attrs
 import pytest
 
-from privdom._facts.endpoints import ENDPOINTS
+from privdom._facts import endpoints as E  # noqa: N812 - a table of constants
+from privdom._facts.endpoints import ENDPOINTS, Endpoint
 from privdom._facts.errcodes import ERRCODES, UNLISTED
 from privdom.errors import api_error
 from privdom.wecom import BatchContactsRequest, ListMessagesRequest, NewJoinWay, NewMoment
@@ -97,6 +98,27 @@ def test_the_table_of_a_value(cls: type[Any]) -> None:
 def test_limits_are_read_from_the_checks(cls: type[Any], name: str, demand: str) -> None:
     """What construction refuses is what the page says."""
     assert demand == REFERENCE.limits(cls, name)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "name", "said"),
+    [
+        (E.TAG_ADD, "tag", "at least one; each 1 to 30 characters."),
+        (E.TAG_ADD, "agentid", "only for old suites with several apps; leave it out."),
+        (E.MARK_TAG, "add_tag", "tags to put on."),
+        (E.TAG_DELETE, "group_id", "whole groups, with all their tags."),
+        (E.MESSAGE_LIST, "end_time", "aware, at most a month after *start*."),
+        (E.MESSAGE_TASKS, "cursor", "the ``next_cursor`` of the page before."),
+        (E.CONTACT_BATCH, "userid_list", "1 to 100 staff."),
+        (E.REMARK, "remark_pic_mediaid", "a picture that was uploaded."),
+    ],
+)
+def test_a_field_means_what_its_argument_means(endpoint: Endpoint, name: str, said: str) -> None:
+    """Where a method takes a field under another name, the page still says what it is."""
+    chapter, _, method = endpoint.client.rpartition(".")
+    taken_by = getattr(REFERENCE.core(CHAPTERS[chapter].cls), method)
+
+    assert said == REFERENCE.meaning(CLASSES[endpoint.path].request, name, taken_by)
 
 
 @pytest.mark.parametrize(
