@@ -181,6 +181,19 @@ def test_remark_refused(api: Api) -> None:
     assert codes(external_userid="wmNo", remark="x") == 40096
 
 
+@pytest.mark.parametrize(
+    "change", ['"remark": "\\ud83d"', '"description": "x\\udc00"', '"remark_mobiles": ["138", "\\ud83d"]']
+)
+def test_half_a_character(api: Api, change: str) -> None:
+    """Half of an emoji is 40033, and leaves the customer as they were."""
+    customer = api.box.add_customer(name="李四", staff=["anna"])
+    body = f'{{"userid": "anna", "external_userid": "{customer}", {change}}}'.encode()
+    path, params = "/cgi-bin/externalcontact/remark", {"access_token": api.token}
+
+    assert 40033 == api.client.post(path, params=params, content=body).json()["errcode"]
+    assert "李四" == api.get("get", external_userid=customer)["follow_user"][0]["remark"]
+
+
 def test_half_open(api: Api) -> None:
     """A customer who deletes staff stays in the API; one whom staff delete does not."""
     customer = api.box.add_customer(staff=["anna", "ben"])

@@ -21,6 +21,13 @@ def _wrong(name: str, expected: str) -> WeComError:
     return WeComError(40058, f"field `{name}` unexpected, expect type `{expected}`")
 
 
+def _octets(value: str) -> int:
+    try:
+        return len(value.encode())
+    except UnicodeEncodeError as e:  # half of a surrogate pair, which JSON can name and no text holds
+        raise WeComError(40033) from e
+
+
 class Fields:
     """One JSON object. A field that is null counts as absent."""
 
@@ -39,7 +46,8 @@ class Fields:
             return ""
         if not isinstance(value, str):
             raise _wrong(name, "String")
-        if (chars is not None and len(value) > chars) or (octets is not None and len(value.encode()) > octets):
+        size = _octets(value)
+        if (chars is not None and len(value) > chars) or (octets is not None and size > octets):
             raise WeComError(40058, f"field `{name}` exceed max length {chars or octets}")
         return value
 
@@ -83,8 +91,10 @@ class Fields:
     def texts(self, name: str, *, most: int | None = None) -> list[str]:
         """Return a list of texts, empty where it is absent."""
         items = self._list(name, most)
-        if not all(isinstance(item, str) for item in items):
-            raise _wrong(name, "Array<String>")
+        for item in items:
+            if not isinstance(item, str):
+                raise _wrong(name, "Array<String>")
+            _octets(item)
         return cast("list[str]", items)
 
     def integers(self, name: str) -> list[int]:
