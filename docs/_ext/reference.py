@@ -525,6 +525,9 @@ def errors_page() -> str:
     for cls in _KINDS:
         text.append(f"## {cls.__name__}\n")
         text.append(_rst(f".. autoclass:: privdom.errors.{cls.__name__}"))
+        if issubclass(cls, Enum):
+            text.append(member_table(cls))
+            continue
         codes = _codes_of(cls)
         if 0 < len(codes) <= 60:
             text.append("Errcodes: " + ", ".join(f"[{code}](#errcode-{code})" for code in codes) + ".\n")

@@ -86,8 +86,11 @@ class Outcome(StrEnum):
     """What is known of a call that failed."""
 
     NOT_SENT = "not_sent"
+    """WeCom never saw it."""
     REFUSED = "refused"
+    """WeCom did not carry it out."""
     UNKNOWN = "unknown"
+    """WeCom may have carried it out: look before you repeat it."""
 
 
 class PrivdomError(Exception):
@@ -218,7 +221,7 @@ class QuotaExceeded(Refused):
     """
     Too many calls, jobs, transfers or reminders in a window of time: wait as long as that window.
 
-    ``wait`` is None where that takes hours or more.
+    ``wait`` is None where the client does not wait that long by itself.
     """
 
 

@@ -15,6 +15,7 @@ import pytest
 from privdom._facts import endpoints as E  # noqa: N812 - a table of constants
 from privdom._facts.endpoints import ENDPOINTS, Endpoint
 from privdom._facts.errcodes import ERRCODES, UNLISTED
+from privdom import errors
 from privdom.errors import api_error
 from privdom.wecom import BatchContactsRequest, ListMessagesRequest, NewJoinWay, NewMoment
 from privdom.wecom.parse import CLASSES
@@ -136,6 +137,17 @@ def test_a_field_means_what_its_argument_means(endpoint: Endpoint, name: str, sa
 def test_signatures_are_those_of_the_blocking_client(what: str, returns: str | None, expected: Any) -> None:
     """A method that yields is shown as an iterator, and a model by its fields alone."""
     assert expected == REFERENCE.signature(None, what, "name", object, None, "(userids)", returns)
+
+
+def test_the_page_of_errors() -> None:
+    """Each class has its section, and what `outcome` can be is told by its values."""
+    page = PAGES["errors"]
+
+    names = [name for name in errors.__all__ if isinstance(getattr(errors, name), type)]
+    assert names == [name for name in re.findall(r"^## (\w+)$", page, re.MULTILINE) if name != "api_error"]
+    assert [("NOT_SENT", "not_sent"), ("REFUSED", "refused"), ("UNKNOWN", "unknown")] == re.findall(
+        r"^\| `(\w+)` \| `'(\w+)'` \|", page, re.MULTILINE
+    )
 
 
 def test_the_page_of_errcodes() -> None:
