@@ -12,10 +12,10 @@ from typing import Any
 import attrs
 import pytest
 
+from privdom import errors
 from privdom._facts import endpoints as E  # noqa: N812 - a table of constants
 from privdom._facts.endpoints import ENDPOINTS, Endpoint
 from privdom._facts.errcodes import ERRCODES, UNLISTED
-from privdom import errors
 from privdom.errors import api_error
 from privdom.wecom import BatchContactsRequest, ListMessagesRequest, NewJoinWay, NewMoment
 from privdom.wecom.parse import CLASSES

@@ -88,6 +88,19 @@ def test_form_of_errors(api: Api) -> None:
     assert answer["errmsg"].endswith("more info at https://open.work.weixin.qq.com/devtool/query?e=60111")
 
 
+def test_words_of_errors(api: Api) -> None:
+    """Every errcode has words, whole ones, also one that WeCom's list lacks."""
+    token, file = {"access_token": api.token}, {"media": ("a.mp3", b"#!AMR" * 10)}
+    voice = api.client.post("/cgi-bin/media/upload", params={**token, "type": "voice"}, files=file).json()
+    card = {"card_type": "text_notice", "card_action": {"type": 1, "url": "https://a"}, "main_title": {"title": "t"}}
+    card["horizontal_content_list"] = [{"value": "v"}]
+    body = {"touser": "anna", "agentid": 1_000_002, "msgtype": "template_card", "template_card": card}
+    sent = api.client.post("/cgi-bin/message/send", params=token, json=body).json()
+
+    assert "Voice file must be AMR" == voice["errmsg"].partition(", hint")[0]
+    assert "template_card: horizontal_content_list.keyname is absent" == sent["errmsg"].partition(", hint")[0]
+
+
 def test_broken_json(api: Api) -> None:
     """Broken JSON does not fail by itself: the fields are absent and errmsg warns."""
     path = "/cgi-bin/externalcontact/mark_tag"

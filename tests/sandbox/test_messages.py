@@ -227,6 +227,22 @@ def test_dispatching(corp: Callable[..., Api]) -> None:
     assert 0 == api.post("get_groupmsg_task", msgid=msgid)["errcode"]
 
 
+def test_list_while_dispatching(corp: Callable[..., Api]) -> None:
+    """By a rule the list answers 41063 as well, while one that it would show is being dispatched; other lists do not."""
+    api = corp(dispatch_time=timedelta(seconds=30), list_while_dispatching_errcode=41063)
+    msgid = api.send(external_userid=[api.box.add_customer(staff=["anna"])])
+    now = int(api.box.clock.now().timestamp())
+    query = {"start_time": now - 9, "end_time": now}
+
+    def codes() -> list[int]:
+        return [api.post("get_groupmsg_list_v2", **query, chat_type=kind)["errcode"] for kind in ("single", "group")]
+
+    assert [41063, 0] == codes()
+    api.box.advance(timedelta(seconds=30))
+    assert [0, 0] == codes()
+    assert [msgid] == [message["msgid"] for message in _listed(api)]
+
+
 def test_unknown_message(api: Api) -> None:
     """No msgid is 41046, an unknown one 41047; staff without a task have no results."""
     msgid = api.send(external_userid=[api.box.add_customer(staff=["anna"])])

@@ -119,9 +119,13 @@ def _find(world: World, body: Fields) -> Message:
     return message
 
 
+def _dispatching(world: World, message: Message) -> bool:
+    return world.timestamp < message.created + world.rules.dispatch_time.total_seconds()
+
+
 def _ready(world: World, body: Fields) -> Message:
     message = _find(world, body)
-    if world.timestamp < message.created + world.rules.dispatch_time.total_seconds():
+    if _dispatching(world, message):
         raise WeComError(41063)
     if message.cancelled and world.rules.cancelled_tasks_hidden:
         raise WeComError(41093)
@@ -140,17 +144,20 @@ def listing(world: World, call: Call) -> dict[str, object]:
     limit = lenient_limit(body, limits.MESSAGE_LIST_PAGE_DEFAULT, limits.MESSAGE_LIST_PAGE)
     cursors = Cursors(world.seed, call.path, chat_type, start, end, kind, creator)
     lag = world.rules.list_lag.total_seconds()
-    shown = (
-        (message.number, _shown(message))
+    wanted = [
+        message
         for message in world.state.messages.values()
         if message.chat_type == chat_type
         and start <= message.created <= end
         and message.created + lag <= world.timestamp
         and kind in (_BOTH, message.create_type)
         and (not creator or message.creator == creator)
-    )
-    found, following = page(shown, limit, cursors, body.text("cursor"))
-    return {"next_cursor": following, "group_msg_list": found}
+    ]
+    errcode = world.rules.list_while_dispatching_errcode
+    if errcode and any(_dispatching(world, message) for message in wanted):
+        raise WeComError(errcode)
+    found, following = page(((message.number, message) for message in wanted), limit, cursors, body.text("cursor"))
+    return {"next_cursor": following, "group_msg_list": [_shown(message) for message in found]}
 
 
 def _shown(message: Message) -> dict[str, object]:
