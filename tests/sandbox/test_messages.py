@@ -367,6 +367,20 @@ def test_welcome_while_chatting(api: Api) -> None:
     assert 41051 == _welcome(api, found.welcome_code)
 
 
+def test_no_welcome_for_who_chatted_before(api: Api) -> None:
+    """A customer who comes back brings a welcome code only if the two never chatted; who chatted last is kept in mind."""
+    talked, silent = (api.box.add_customer(staff=["anna", "ben"]) for _ in range(2))
+    api.box.customer_writes(talked, "anna")
+    for customer in (talked, silent):
+        api.box.customer_deletes_staff(customer, "anna")
+    codes = [api.box.befriend("anna", customer) for customer in (talked, silent)]
+    api.box.customer_deletes_staff(talked, "ben")
+    api.box.befriend("ben", talked)
+
+    assert [False, True] == [bool(code) for code in codes]
+    assert {talked: 0} == _results(api, api.send(external_userid=[talked]), "anna")
+
+
 def test_no_welcome_for_wecom_users(api: Api) -> None:
     """A customer who is on WeCom brings no welcome code."""
     customer = api.box.add_customer(type=2)

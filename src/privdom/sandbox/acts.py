@@ -111,8 +111,8 @@ def _way(world: World, config_id_or_state: str) -> ContactWay:
 
 
 def welcome_ticket(world: World, follow: Follow) -> str:
-    """Return a new welcome code; for customers on WeChat only."""
-    if world.state.customers[follow.external_userid].type != _WECHAT:
+    """Return a new welcome code; for customers on WeChat only, and where the two have not chatted."""
+    if world.state.customers[follow.external_userid].type != _WECHAT or follow.last_chat:
         return ""
     code = digest(world.seed, world.new_id("welcome", follow.userid, follow.external_userid))
     world.state.tickets[code] = WelcomeTicket(code, follow.userid, follow.external_userid, world.timestamp)
@@ -193,6 +193,7 @@ def befriend(world: World, userid: str, external_userid: str, add_way: int, chan
         channel,
         external_userid,
         remark=state.customers[external_userid].name,
+        last_chat=old.last_chat if old else 0,
         link_id=link_id,
     )
     state.connect(follow)
