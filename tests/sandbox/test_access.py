@@ -92,7 +92,11 @@ def test_words_of_errors(api: Api) -> None:
     """Every errcode has words, whole ones, also one that WeCom's list lacks."""
     token, file = {"access_token": api.token}, {"media": ("a.mp3", b"#!AMR" * 10)}
     voice = api.client.post("/cgi-bin/media/upload", params={**token, "type": "voice"}, files=file).json()
-    card = {"card_type": "text_notice", "card_action": {"type": 1, "url": "https://a"}, "main_title": {"title": "t"}}
+    card: dict[str, object] = {
+        "card_type": "text_notice",
+        "card_action": {"type": 1, "url": "https://a"},
+        "main_title": {"title": "t"},
+    }
     card["horizontal_content_list"] = [{"value": "v"}]
     body = {"touser": "anna", "agentid": 1_000_002, "msgtype": "template_card", "template_card": card}
     sent = api.client.post("/cgi-bin/message/send", params=token, json=body).json()
