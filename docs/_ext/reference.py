@@ -215,8 +215,18 @@ def meaning(cls: type[Any], name: str, method: Any = None) -> str:
         if attrs.has(base) and name in _attribute_docs(base):
             return _attribute_docs(base)[name]
     said = _sections(inspect.getdoc(method) or "") | _sections(inspect.getdoc(cls) or "")
-    others = (c.argument for c in checks(cls) if c.field == name)
+    others = [c.argument for c in checks(cls) if c.field == name]
+    others += [argument for field, argument in _given_to(cls, method) if field == name]
     return next((said[word] for word in (name, *others) if word in said), "")
+
+
+def _given_to(cls: type[Any], method: Any) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a request with the arguments of the method that become them, as they stand in its code."""
+    names = [a.name for a in attrs.fields(cls)]
+    for node in ast.walk(_tree(method)) if method else ():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == cls.__name__:
+            pairs = [*zip(names, node.args, strict=False), *((word.arg, word.value) for word in node.keywords)]
+            yield from ((field, arg.id) for field, arg in pairs if field and isinstance(arg, ast.Name))
 
 
 def _span(low: int, high: int | None, what: str = "") -> str:
@@ -515,6 +525,9 @@ def errors_page() -> str:
     for cls in _KINDS:
         text.append(f"## {cls.__name__}\n")
         text.append(_rst(f".. autoclass:: privdom.errors.{cls.__name__}"))
+        if issubclass(cls, Enum):
+            text.append(member_table(cls))
+            continue
         codes = _codes_of(cls)
         if 0 < len(codes) <= 60:
             text.append("Errcodes: " + ", ".join(f"[{code}](#errcode-{code})" for code in codes) + ".\n")

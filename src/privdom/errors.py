@@ -79,15 +79,18 @@ __all__ = [
 _HINT = re.compile(r"hint:\s*\[([^\]]*)\]")
 _IP = re.compile(r"from ip:\s*([0-9A-Fa-f.:]+)")
 _TAIL = re.compile(r",?\s*(hint:|from ip:|more info at).*$", re.DOTALL)
-_SECRET = re.compile(r"(?i)(access_token|corpsecret|secret)=?[^\s&,]*")
+_SECRET = re.compile(r"(?i)(access_token|corpsecret|secret)[\"']?\s*[=:\[][\s\"'\[]*[^\s&,]+")
 
 
 class Outcome(StrEnum):
     """What is known of a call that failed."""
 
     NOT_SENT = "not_sent"
+    """WeCom never saw it."""
     REFUSED = "refused"
+    """WeCom did not carry it out."""
     UNKNOWN = "unknown"
+    """WeCom may have carried it out: look before you repeat it."""
 
 
 class PrivdomError(Exception):
@@ -218,7 +221,7 @@ class QuotaExceeded(Refused):
     """
     Too many calls, jobs, transfers or reminders in a window of time: wait as long as that window.
 
-    ``wait`` is None where that takes hours or more.
+    ``wait`` is None where the client does not wait that long by itself.
     """
 
 
@@ -253,7 +256,7 @@ _CLASSES: dict[int, type[ApiError]] = {
     **dict.fromkeys((41063, 41079), StillDispatching),
     **dict.fromkeys((40100, 40129, 41096, 45035, 90507), Conflict),
     **dict.fromkeys((40128, 41078, 41094, 41210, 85004), QuotaExceeded),
-    **dict.fromkeys((41058, 41098, 41200, 41211, 41305, 301052, 301053), NoPermission),
+    **dict.fromkeys((41057, 41058, 41098, 41200, 41211, 41305, 84062, 84083, 301052, 301053), NoPermission),
     830003: Refused,
 }
 _BY_CATEGORY: dict[str, type[ApiError]] = {

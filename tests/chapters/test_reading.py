@@ -261,13 +261,40 @@ def test_groups_of_many_owners_are_asked_for_in_blocks(scripted: Callable[..., A
     assert b'{"status_filter":0,"owner_filter":{"userid_list":["s100"]},"limit":1000}' == script.bodies[1]
 
 
-@pytest.mark.parametrize("userids", ["anna", ["anna", "anna"], ["anna", ""], ["wm" + "A" * 30], ["x" * 65]])
-def test_bad_lists_of_staff_are_refused_before_anything_is_sent(scripted: Callable[..., Any], userids: Any) -> None:
-    """One bare text, an id twice, none, a customer's, one too long."""
-    script = Scripted()
+MANY = [f"staff{i}" for i in range(100)]
+
+
+@pytest.mark.parametrize("before", [[], MANY], ids=["in the first block", "in the second block"])
+@pytest.mark.parametrize("userids", [["anna", "anna"], ["anna", ""], ["wm" + "A" * 30], ["x" * 65]])
+def test_bad_lists_of_staff_are_refused_before_anything_is_sent(
+    scripted: Callable[..., Any], before: list[str], userids: list[str]
+) -> None:
+    """An id twice, none, a customer's, one too long, wherever it stands."""
+    _refused_at_once(scripted, lambda w: w.contacts.each([*before, *userids]))
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        lambda w: w.contacts.each("anna"),
+        lambda w: w.contacts.each([*MANY, "staff0"]),
+        lambda w: w.groups.each(owners=[*MANY, "staff0"]),
+        lambda w: w.statistics.each_group([*MANY, "staff0"], start=START),
+    ],
+    ids=["a bare text", "customers of", "groups of", "statistics of"],
+)
+def test_a_staff_who_is_named_twice_is_not_read_twice(
+    scripted: Callable[..., Any], listing: Callable[[AsyncWeCom], Any]
+) -> None:
+    """Also where the two would be asked for in different calls, and everything of theirs would come twice."""
+    _refused_at_once(scripted, listing)
+
+
+def _refused_at_once(scripted: Callable[..., Any], listing: Callable[[AsyncWeCom], Any]) -> None:
+    script = Scripted(get_by_user=[{}], list=[{}], statistic=[{}])
 
     async def scenario(wecom: AsyncWeCom) -> None:
-        async for _ in wecom.contacts.each(userids):
+        async for _ in listing(wecom):
             pass
 
     with pytest.raises(UsageError):

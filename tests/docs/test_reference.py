@@ -12,7 +12,9 @@ from typing import Any
 import attrs
 import pytest
 
-from privdom._facts.endpoints import ENDPOINTS
+from privdom import errors
+from privdom._facts import endpoints as E  # noqa: N812 - a table of constants
+from privdom._facts.endpoints import ENDPOINTS, Endpoint
 from privdom._facts.errcodes import ERRCODES, UNLISTED
 from privdom.errors import api_error
 from privdom.wecom import BatchContactsRequest, ListMessagesRequest, NewJoinWay, NewMoment
@@ -100,6 +102,27 @@ def test_limits_are_read_from_the_checks(cls: type[Any], name: str, demand: str)
 
 
 @pytest.mark.parametrize(
+    ("endpoint", "name", "said"),
+    [
+        (E.TAG_ADD, "tag", "at least one; each 1 to 30 characters."),
+        (E.TAG_ADD, "agentid", "only for old suites with several apps; leave it out."),
+        (E.MARK_TAG, "add_tag", "tags to put on."),
+        (E.TAG_DELETE, "group_id", "whole groups, with all their tags."),
+        (E.MESSAGE_LIST, "end_time", "aware, at most a month after *start*."),
+        (E.MESSAGE_TASKS, "cursor", "the ``next_cursor`` of the page before."),
+        (E.CONTACT_BATCH, "userid_list", "1 to 100 staff."),
+        (E.REMARK, "remark_pic_mediaid", "a picture that was uploaded."),
+    ],
+)
+def test_a_field_means_what_its_argument_means(endpoint: Endpoint, name: str, said: str) -> None:
+    """Where a method takes a field under another name, the page still says what it is."""
+    chapter, _, method = endpoint.client.rpartition(".")
+    taken_by = getattr(REFERENCE.core(CHAPTERS[chapter].cls), method)
+
+    assert said == REFERENCE.meaning(CLASSES[endpoint.path].request, name, taken_by)
+
+
+@pytest.mark.parametrize(
     ("what", "returns", "expected"),
     [
         ("method", "BatchPage", ("(userids)", "BatchPage")),
@@ -114,6 +137,17 @@ def test_limits_are_read_from_the_checks(cls: type[Any], name: str, demand: str)
 def test_signatures_are_those_of_the_blocking_client(what: str, returns: str | None, expected: Any) -> None:
     """A method that yields is shown as an iterator, and a model by its fields alone."""
     assert expected == REFERENCE.signature(None, what, "name", object, None, "(userids)", returns)
+
+
+def test_the_page_of_errors() -> None:
+    """Each class has its section, and what `outcome` can be is told by its values."""
+    page = PAGES["errors"]
+
+    names = [name for name in errors.__all__ if isinstance(getattr(errors, name), type)]
+    assert names == [name for name in re.findall(r"^## (\w+)$", page, re.MULTILINE) if name != "api_error"]
+    assert [("NOT_SENT", "not_sent"), ("REFUSED", "refused"), ("UNKNOWN", "unknown")] == re.findall(
+        r"^\| `(\w+)` \| `'(\w+)'` \|", page, re.MULTILINE
+    )
 
 
 def test_the_page_of_errcodes() -> None:

@@ -107,6 +107,14 @@ def test_batch_limits(api: Api) -> None:
     assert api.post("batch/get_by_user")["errcode"] == 40063
 
 
+@pytest.mark.parametrize("limit", ["--5", "5-", "9" * 5_000, "½", "", 5.5, [5]])
+def test_no_number(api: Api, limit: object) -> None:
+    """What is no number is 40058, whatever it looks like; an empty text is as good as none."""
+    answer = api.post("batch/get_by_user", userid_list=["anna"], limit=limit)
+
+    assert (0 if limit == "" else 40058) == answer["errcode"]
+
+
 def test_page_survives_changes(api: Api) -> None:
     """A customer who goes away between two pages makes no other one come twice or get lost."""
     ids = [api.box.add_customer(staff=["anna"]) for _ in range(4)]
@@ -146,9 +154,18 @@ def test_remark(api: Api) -> None:
         anna["remark_mobiles"],
     ) == ("李总", "老客", "腾讯", ["138"])
     assert ben["remark"] != "李总"
-    api.post("remark", userid="anna", external_userid=customer, remark_mobiles=[""])
-    assert api.get("get", external_userid=customer)["follow_user"][0]["remark_mobiles"] == []
     assert api.box.pending_callbacks == 0
+
+
+def test_remark_mobiles(api: Api) -> None:
+    """Numbers take the place of those before; one empty number clears them, and an empty list leaves them."""
+    customer = api.box.add_customer(staff=["anna"])
+    numbers = []
+    for change in (["138", "139"], ["137"], [], [""]):
+        assert 0 == api.post("remark", userid="anna", external_userid=customer, remark_mobiles=change)["errcode"]
+        numbers.append(api.get("get", external_userid=customer)["follow_user"][0]["remark_mobiles"])
+
+    assert [["138", "139"], ["137"], ["137"], []] == numbers
 
 
 def test_remark_refused(api: Api) -> None:
@@ -162,6 +179,19 @@ def test_remark_refused(api: Api) -> None:
     assert codes(remark="x" * 21) == 40058
     assert codes(userid="ben", remark="x") == 84061
     assert codes(external_userid="wmNo", remark="x") == 40096
+
+
+@pytest.mark.parametrize(
+    "change", ['"remark": "\\ud83d"', '"description": "x\\udc00"', '"remark_mobiles": ["138", "\\ud83d"]']
+)
+def test_half_a_character(api: Api, change: str) -> None:
+    """Half of an emoji is 40033, and leaves the customer as they were."""
+    customer = api.box.add_customer(name="李四", staff=["anna"])
+    body = f'{{"userid": "anna", "external_userid": "{customer}", {change}}}'.encode()
+    path, params = "/cgi-bin/externalcontact/remark", {"access_token": api.token}
+
+    assert 40033 == api.client.post(path, params=params, content=body).json()["errcode"]
+    assert "李四" == api.get("get", external_userid=customer)["follow_user"][0]["remark"]
 
 
 def test_half_open(api: Api) -> None:

@@ -143,7 +143,8 @@ _LINK = {"msgtype": "link", "link": {"title": "t", "url": "https://a"}}
         (40058, {"chat_type": "many"}),
         (41009, {"chat_type": "group"}),
         (60111, {"sender": "nobody"}),
-        (40068, {"tag_filter": {"group_list": [{"tag_list": ["etNo"]}]}}),
+        (40068, {"external_userid": None, "tag_filter": {"group_list": [{"tag_list": ["etNo"]}]}}),
+        (0, {"tag_filter": {"group_list": [{"tag_list": ["etNo"]}]}}),
     ],
 )
 def test_content(api: Api, errcode: int, change: dict[str, object]) -> None:
@@ -226,6 +227,22 @@ def test_dispatching(corp: Callable[..., Api]) -> None:
     assert 0 == api.post("get_groupmsg_task", msgid=msgid)["errcode"]
 
 
+def test_list_while_dispatching(corp: Callable[..., Api]) -> None:
+    """By a rule the list answers 41063 as well, while one that it would show is being dispatched; other lists do not."""
+    api = corp(dispatch_time=timedelta(seconds=30), list_while_dispatching_errcode=41063)
+    msgid = api.send(external_userid=[api.box.add_customer(staff=["anna"])])
+    now = int(api.box.clock.now().timestamp())
+    query = {"start_time": now - 9, "end_time": now}
+
+    def codes() -> list[int]:
+        return [api.post("get_groupmsg_list_v2", **query, chat_type=kind)["errcode"] for kind in ("single", "group")]
+
+    assert [41063, 0] == codes()
+    api.box.advance(timedelta(seconds=30))
+    assert [0, 0] == codes()
+    assert [msgid] == [message["msgid"] for message in _listed(api)]
+
+
 def test_unknown_message(api: Api) -> None:
     """No msgid is 41046, an unknown one 41047; staff without a task have no results."""
     msgid = api.send(external_userid=[api.box.add_customer(staff=["anna"])])
@@ -263,6 +280,16 @@ def test_listing(corp: Callable[..., Api]) -> None:
     assert [corps] == _listed(api, filter_type=0)
     assert [(own, "anna", 1)] == [(m["msgid"], m["creator"], m["create_type"]) for m in _listed(api, creator="anna")]
     assert [] == _listed(api, chat_type="group")
+
+
+def test_listed_content(api: Api) -> None:
+    """Of an image the list shows one of the two ways, media_id before pic_url; of anything only what WeCom knows."""
+    image = {"msgtype": "image", "image": {"media_id": "m", "pic_url": "https://p", "size": 3}}
+    link = {"msgtype": "link", "link": {"title": "t", "url": "https://a", "desc": None, "colour": "red"}, "more": 1}
+    api.send(external_userid=[api.box.add_customer(staff=["anna"])], attachments=[image, link])
+
+    [message] = _listed(api)
+    assert [{"msgtype": "image", "image": {"media_id": "m"}}, _LINK] == message["attachments"]
 
 
 def test_listing_pages(api: Api) -> None:
@@ -338,6 +365,20 @@ def test_welcome_while_chatting(api: Api) -> None:
     api.box.customer_writes(found.external_userid, "anna")
 
     assert 41051 == _welcome(api, found.welcome_code)
+
+
+def test_no_welcome_for_who_chatted_before(api: Api) -> None:
+    """A customer who comes back brings a welcome code only if the two never chatted; who chatted last is kept in mind."""
+    talked, silent = (api.box.add_customer(staff=["anna", "ben"]) for _ in range(2))
+    api.box.customer_writes(talked, "anna")
+    for customer in (talked, silent):
+        api.box.customer_deletes_staff(customer, "anna")
+    codes = [api.box.befriend("anna", customer) for customer in (talked, silent)]
+    api.box.customer_deletes_staff(talked, "ben")
+    api.box.befriend("ben", talked)
+
+    assert [False, True] == [bool(code) for code in codes]
+    assert {talked: 0} == _results(api, api.send(external_userid=[talked]), "anna")
 
 
 def test_no_welcome_for_wecom_users(api: Api) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
-from tests.sandbox.conftest import Api
+from tests.sandbox.conftest import Api, sign_in
 
 
 def test_library(api: Api) -> None:
@@ -108,6 +109,49 @@ def test_foreign_tags(corp: Callable[..., Api]) -> None:
     assert api.post("mark_tag", userid="anna", external_userid=customer, add_tag=[tag])["errcode"] == 0
     api.box.change_rules(edit_foreign_tags=True)
     assert api.post("edit_corp_tag", id=tag, name="z")["errcode"] == 0
+
+
+def test_deleted_before_assigned(corp: Callable[..., Api]) -> None:
+    """A tag that was deleted while a customer waited to be assigned does not come back with them."""
+    api = corp(transfer_copies_tags=True)
+    x, y = api.add_tags("x", "y", group="A")
+    customer = api.box.add_customer(staff=["anna"], tags=[x, y])
+    api.box.staff_resigns("anna")
+    api.post("del_corp_tag", tag_id=[x])
+    body = {"handover_userid": "anna", "takeover_userid": "ben", "external_userid": [customer]}
+    assert 0 == api.post("resigned/transfer_customer", **body)["customer"][0]["errcode"]
+    api.box.advance(timedelta(hours=24))
+
+    [follow] = sign_in(api.box, api.client).get("get", external_userid=customer)["follow_user"]
+    assert ("ben", [y]) == (follow["userid"], [tag["tag_id"] for tag in follow["tags"]])
+
+
+def test_admins(api: Api) -> None:
+    """What the console does not let an admin do is a ValueError: a name twice in a group, none, one too long."""
+    tags = api.box.admin_adds_tags("A", ["x", "y"])
+    for wrong in (
+        lambda: api.box.admin_adds_tags("A", ["x"]),
+        lambda: api.box.admin_adds_tags("A", []),
+        lambda: api.box.admin_adds_tags("B", ["长" * 31]),
+        lambda: api.box.admin_adds_tags("", ["z"]),
+        lambda: api.box.admin_edits_tag(tags["x"], name="y"),
+        lambda: api.box.admin_edits_tag(tags["x"], name=""),
+    ):
+        with pytest.raises(ValueError):
+            wrong()
+
+    assert ("A", ["x", "y"]) == _names(api)
+
+
+def test_deleted_by_hand(api: Api) -> None:
+    """Staff cannot put a tag on a customer that was deleted."""
+    x = api.add_tags("x")[0]
+    customer = api.box.add_customer(staff=["anna"])
+    api.post("del_corp_tag", tag_id=[x])
+
+    with pytest.raises(ValueError, match=x):
+        api.box.staff_edits_customer("anna", customer, add_tags=[x])
+    assert [] == api.get("get", external_userid=customer)["follow_user"][0]["tags"]
 
 
 def test_mark(api: Api) -> None:

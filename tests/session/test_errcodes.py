@@ -122,9 +122,9 @@ CLASSES: dict[type[ApiError], set[int]] = {
     IpNotAllowed: {60020, 301042},
     AuthError: {40013, 40078, 40083, 40084, 40085, 41001, 41002, 41004, 41021, 41022, 41023, 41024, 41025}
     | {42007, 45031, 49004},
-    NoPermission: {41058, 41098, 41200, 41211, 41305, 43009, 301002, 301007, 301052, 301053, 301088}
+    NoPermission: {41057, 41058, 41098, 41200, 41211, 41305, 43009, 301002, 301007, 301052, 301053, 301088}
     | {48001, 48002, 48003, 48004, 48005, 48006, 48007, 48008, 48009, 48011, 50001, 50002, 50003, 50006}
-    | {60011, 60021, 60030, 60031, 60217, 81011, 84074, 90514, 92000, 92001, 92002, 92003}
+    | {60011, 60021, 60030, 60031, 60217, 81011, 84062, 84074, 84083, 90514, 92000, 92001, 92002, 92003}
     | {610016, 610021, 610023, 610024, 701008, 701016, 701099, 2400005, 2400006},
     QuotaExceeded: {40128, 41078, 41094, 41210, 45009, 45011, 45033, 45036, 84055, 85004, 90313}
     | {640019, 701134, 2010003, 2400007},
@@ -197,6 +197,20 @@ def test_how_long_the_client_waits(errcode: int, waits: list[float | None]) -> N
     error = api_error(errcode)
 
     assert waits == [wait_before_repeat(error, Effect.RECONCILABLE, n, PATIENCE) for n in range(1, 5)]
+
+
+def test_patience_has_no_end_if_one_likes() -> None:
+    """Who lets a call be repeated for days waits as long each time as is set."""
+    assert (8.0, 8.0) == (Retry().wait(5), Retry(attempts=100_000).wait(99_999))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"attempts": 0}, {"first_wait": -1.0}, {"longest_wait": -1.0}, {"blocked_wait": -1.0}]
+)
+def test_patience_without_sense_is_refused(wrong: dict[str, Any]) -> None:
+    """There is one call at least, and no wait is negative."""
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        Retry(**wrong)
 
 
 @attrs.frozen

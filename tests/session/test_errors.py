@@ -91,11 +91,26 @@ def test_three_outcomes_are_told_apart() -> None:
     assert not issubclass(NotSent, MayHaveArrived)
 
 
-def test_a_token_in_wecoms_text_is_not_kept() -> None:
-    """Even if WeCom echoes a token, the error does not."""
-    error = api_error(40014, "invalid access_token=SECRETTOKEN, hint: [1]")
+@pytest.mark.parametrize(
+    "errmsg",
+    [
+        "invalid access_token=SECRETTOKEN",
+        "access_token: SECRETTOKEN",
+        '"access_token":"SECRETTOKEN"',
+        "secret[SECRETTOKEN]",
+    ],
+)
+def test_a_token_in_wecoms_text_is_not_kept(errmsg: str) -> None:
+    """Even if WeCom echoes a token, in whatever form, the error does not."""
+    error = api_error(40014, f"{errmsg}, hint: [1]")
 
     assert "SECRETTOKEN" not in f"{error} {error!r} {error.errmsg} {error.__dict__} {error.args}"
+
+
+@pytest.mark.parametrize("errmsg", ["access_token expired", "corpsecret missing", "invalid secret"])
+def test_wecoms_text_stays_as_it_is(errmsg: str) -> None:
+    """The word for a token or a secret is none."""
+    assert errmsg == api_error(40014, f"{errmsg}, hint: [1]").errmsg
 
 
 def test_an_unknown_errcode_still_says_where_to_look() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import pytest
 
@@ -9,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privdom._port import Port, run
+from privdom.errors import UsageError
 from privdom.wecom.quota import MemoryQuotas, QuotaSettings, SubWindows, Window, process_quotas
 from tests.conftest import OnPort
 
@@ -99,6 +102,22 @@ def test_a_margin_is_left_unused() -> None:
     fixed = MemoryQuotas(attrs.evolve(QuotaSettings(), per_corp=(Window(100, 60),), margin=0.02), monotonic=lambda: 0.0)
 
     assert 98 == run(count(fixed))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Window(0, 60),
+        lambda: Window(10, 0),
+        lambda: QuotaSettings(margin=1.0),
+        lambda: QuotaSettings(margin=-0.1),
+        lambda: QuotaSettings(in_flight=0),
+    ],
+)
+def test_settings_under_which_nothing_would_go_out_are_refused(make: Callable[[], object]) -> None:
+    """A limit of none would be waited for without end, and a margin below none pass WeCom's limit."""
+    with pytest.raises(UsageError):
+        make()
 
 
 def test_all_clients_of_a_process_share_one_count_by_default() -> None:

@@ -30,6 +30,17 @@ def test_an_answer_is_typed(kind: type) -> None:
     assert {} == dict(answer.extra)
 
 
+@pytest.mark.parametrize("errmsg", ["Warning: wrong json format. ok", "ok", None])
+def test_a_request_that_was_read_only_in_part_is_logged(errmsg: str | None, caplog: pytest.LogCaptureFixture) -> None:
+    """WeCom goes on without what it cannot read, and answers errcode 0: nothing else would tell."""
+    body = json.dumps({"errcode": 0, "errmsg": errmsg, "external_userid": ["wm1"]})
+
+    assert CustomerIds(("wm1",)) == parse_response(LIST, body)
+    warned = [record.getMessage() for record in caplog.records if record.name == "privdom.wecom"]
+    assert bool(errmsg and "Warning" in errmsg) == bool(warned)
+    assert all(LIST in message for message in warned)
+
+
 def test_an_errcode_is_an_error() -> None:
     """Of the class that fits, with the endpoint's path and page."""
     with pytest.raises(NotACustomer) as caught:

@@ -269,6 +269,15 @@ def test_a_repr_tells_without_telling_on_people() -> None:
     assert "'" + "a" * 60 + "'..." in repr(messages.Text("a" * 100))
 
 
+def test_what_a_customer_tells_of_themselves_is_hidden() -> None:
+    """A profile's text may be a phone number or a postal address."""
+    profile = {"external_attr": [{"type": 0, "name": "电话", "text": {"value": "13800000001"}}]}
+    contact = structure({"external_userid": "wo1", "external_profile": profile}, ExternalContact)
+
+    assert "13800000001" not in repr(contact)
+    assert "电话" in repr(contact)
+
+
 def test_every_answer_class_keeps_what_it_does_not_know() -> None:
     """Each has ``extra``, printed by nobody and compared by nobody, and prints as a model does."""
 

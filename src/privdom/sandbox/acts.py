@@ -112,8 +112,8 @@ def way_of(world: World, config_id_or_state: str) -> ContactWay:
 
 
 def welcome_ticket(world: World, follow: Follow) -> str:
-    """Return a new welcome code; for customers on WeChat only."""
-    if world.state.customers[follow.external_userid].type != _WECHAT:
+    """Return a new welcome code; for customers on WeChat only, and where the two have not chatted."""
+    if world.state.customers[follow.external_userid].type != _WECHAT or follow.last_chat:
         return ""
     code = digest(world.seed, world.new_id("welcome", follow.userid, follow.external_userid))
     world.state.tickets[code] = WelcomeTicket(code, follow.userid, follow.external_userid, world.timestamp)
@@ -209,6 +209,7 @@ def befriend(world: World, userid: str, external_userid: str, add_way: int, chan
         channel,
         external_userid,
         remark=state.customers[external_userid].name,
+        last_chat=old.last_chat if old else 0,
         link_id=link_id,
     )
     state.connect(follow)
@@ -255,11 +256,7 @@ def drop(world: World, follow: Follow) -> None:
 
 def edit(world: World, follow: Follow, remark: str | None, add_tags: Sequence[str], remove_tags: Sequence[str]) -> None:
     """Have the staff change the remark or the tags in the client."""
-    unknown = [tag for tag in (*add_tags, *remove_tags) if tag not in world.state.tags]
-    if unknown:
-        msg = f"there are no tags {unknown}"
-        raise ValueError(msg)
-    if not all(tags.usable(world, world.state.tags[tag], follow.userid) for tag in (*add_tags, *remove_tags)):
+    if not all(tags.usable(world, tag_of(world, tag), follow.userid) for tag in (*add_tags, *remove_tags)):
         msg = f"{follow.userid} is not in the range of the strategy that these tags belong to"
         raise ValueError(msg)
     if remark is not None:
@@ -290,9 +287,12 @@ def tag_event(world: World, change_type: str, thing_id: str, kind: Literal["tag"
 
 def add_tags(world: World, group_name: str, names: Sequence[str]) -> dict[str, str]:
     """Have an admin create tags; return name to id."""
-    groups = world.state.tag_groups.values()
-    group = next((g for g in groups if g.name == group_name and not g.deleted and not g.strategy_id), None)
+    groups = tags.shelf(world, of_strategies=False).values()
+    group = next((g for g in groups if g.name == group_name and not g.deleted), None)
     is_new = group is None
+    if not names:
+        msg = "there are no groups without tags: give at least one name"
+        raise ValueError(msg)
     try:
         for name in (group_name, *names):
             tags.check_name(name, absent=40072)
@@ -309,8 +309,9 @@ def add_tags(world: World, group_name: str, names: Sequence[str]) -> dict[str, s
 def rename_tag(world: World, tag_id: str, name: str) -> None:
     """Have an admin rename a tag."""
     tag = tag_of(world, tag_id)
+    of_strategies = bool(world.state.tag_groups[tag.group_id].strategy_id)
     try:
-        tags.rename(tag, name, list(world.state.tag_groups[tag.group_id].tags.values()))
+        tags.rename(tag, name, tags.shelf(world, of_strategies=of_strategies))
     except WeComError as e:
         raise ValueError(e.text) from e
     tag_event(world, "update", tag_id, "tag")

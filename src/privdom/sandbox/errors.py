@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privdom._facts.errcodes import ERRCODES
+from privdom._facts.errcodes import ERRCODES, UNLISTED
 
 
 __all__ = ["WeComError", "error_message"]
@@ -65,8 +65,8 @@ class WeComError(Exception):
 
 
 def _fallback(errcode: int) -> str:
-    fact = ERRCODES.get(errcode)
-    return fact.meaning.partition(".")[0] if fact else "unknown error"
+    fact = ERRCODES.get(errcode) or UNLISTED.get(errcode)
+    return fact.meaning.partition(". ")[0].removesuffix(".") if fact else "unknown error"
 
 
 def error_message(errcode: int, text: str, *, hint: str, ip: str) -> str:

@@ -32,8 +32,15 @@ FaultKind = Literal[
 ]
 KINDS: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
 _OF_CALLBACKS: Final = ("lost_callback", "duplicate_callback")
-# Where the state change has happened by definition, or cannot have.
-_AFTER: Final = {"lost_response": True, "connect_refused": False, "lost_request": False, "late_acceptance": False}
+# Where the state change has happened by definition, or cannot have: what the door turns away is never carried out.
+_AFTER: Final = {
+    "lost_response": True,
+    "connect_refused": False,
+    "lost_request": False,
+    "late_acceptance": False,
+    "quota": False,
+    "expired_token": False,
+}
 
 
 @attrs.frozen

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 from privdom.sandbox.errors import WeComError
 
@@ -11,8 +13,19 @@ from privdom.sandbox.errors import WeComError
 __all__ = ["Fields"]
 
 
+# As many digits as 64 bits hold.
+_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
+
+
 def _wrong(name: str, expected: str) -> WeComError:
     return WeComError(40058, f"field `{name}` unexpected, expect type `{expected}`")
+
+
+def _octets(value: str) -> int:
+    try:
+        return len(value.encode())
+    except UnicodeEncodeError as e:  # half of a surrogate pair, which JSON can name and no text holds
+        raise WeComError(40033) from e
 
 
 class Fields:
@@ -33,7 +46,8 @@ class Fields:
             return ""
         if not isinstance(value, str):
             raise _wrong(name, "String")
-        if (chars is not None and len(value) > chars) or (octets is not None and len(value.encode()) > octets):
+        size = _octets(value)
+        if (chars is not None and len(value) > chars) or (octets is not None and size > octets):
             raise WeComError(40058, f"field `{name}` exceed max length {chars or octets}")
         return value
 
@@ -46,7 +60,7 @@ class Fields:
             if absent is not None:
                 raise WeComError(absent)
             return default
-        if isinstance(value, str) and value.removeprefix("-").isdecimal():
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
             value = int(value)
         if not isinstance(value, int):
             raise _wrong(name, "Integer")
@@ -77,15 +91,17 @@ class Fields:
     def texts(self, name: str, *, most: int | None = None) -> list[str]:
         """Return a list of texts, empty where it is absent."""
         items = self._list(name, most)
-        if not all(isinstance(item, str) for item in items):
-            raise _wrong(name, "Array<String>")
+        for item in items:
+            if not isinstance(item, str):
+                raise _wrong(name, "Array<String>")
+            _octets(item)
         return cast("list[str]", items)
 
     def integers(self, name: str) -> list[int]:
         """Return a list of numbers, empty where it is absent."""
         items: list[int] = []
         for item in self._list(name, None):
-            if isinstance(item, str) and item.isdecimal():
+            if isinstance(item, str) and _NUMBER.fullmatch(item):
                 items.append(int(item))
             elif isinstance(item, int):
                 items.append(item)

@@ -147,6 +147,11 @@ class Rules:
     """How long a new message answers 41063 to questions about it."""
     list_lag: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
     """How late a new message shows up in the list of messages."""
+    list_while_dispatching_errcode: int = 0
+    """
+    What the list answers while one that it would show is being dispatched. That may be 41063, as for the other
+    questions about it (90313). 0: the list.
+    """
     confirm_after: timedelta = attrs.field(default=timedelta(minutes=1), validator=_not_negative)
     """The least time staff take to confirm a message, and to publish a moment."""
     confirm_within: timedelta = attrs.field(default=timedelta(hours=2), validator=_not_negative)

@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Seque
 from typing import Any, Protocol, TypeVar
 
 from privdom.errors import CursorLoop, UsageError
+from privdom.wecom import _values
 
 
 __all__ = ["blocks", "follow_cursor", "follow_offset"]
-
-T = TypeVar("T")
 
 
 class Page(Protocol):
@@ -76,14 +75,16 @@ async def follow_offset(fetch: Callable[[int], Coroutine[Any, Any, N]], offset: 
         offset = page.next_offset
 
 
-def blocks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Yield *items*, of which none may come twice, in parts of *size*."""
-    if isinstance(items, str):
+def blocks(userids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """
+    Yield the userids of staff in parts of *size*.
+
+    Raises:
+        UsageError: Before the first part: an id of another kind, or one twice, whose items would come twice.
+    """
+    if isinstance(userids, str):
         msg = "give a list of ids, not one text"
         raise UsageError(msg)
-    if len(set(items)) != len(items):
-        # Each part checks itself only, and what is asked for in two parts comes twice.
-        msg = "the same id twice: give each once"
-        raise UsageError(msg)
-    for i in range(0, len(items), size):
-        yield items[i : i + size]
+    _values.staff_ids(userids, "userids")
+    for i in range(0, len(userids), size):
+        yield userids[i : i + size]

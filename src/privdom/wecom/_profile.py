@@ -21,7 +21,7 @@ class AttrType(OpenInt):
 
 @attrs.frozen(repr=False, weakref_slot=False)
 class TextValue(Model):
-    """A text, which may be a number to call."""
+    """A text, which may be a phone number or an address."""
 
     value: str = personal()
     extra: Extra = attrs.field(default=NO_EXTRA, eq=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
@@ -14,12 +16,16 @@ __all__ = ["is_file", "read_answer"]
 
 T = TypeVar("T")
 
+_log = logging.getLogger("privdom.wecom")
+
+# The only text that tells something which no errcode does.
+_READ_IN_PART = "wrong json format"
 _OF_REFUSALS = ("", "application/json", "text/json", "text/html", "text/plain")
 
 
 def read_answer(endpoint: Endpoint, body: bytes | str, answer: type[T], *, status: int = 200) -> T:
     """
-    Return the typed answer.
+    Return the typed answer. Where WeCom could not read the whole request and went on all the same, that is logged.
 
     Raises:
         NotUnderstood: The body is not the JSON object of an answer, or is shaped in another way.
@@ -42,6 +48,10 @@ def read_answer(endpoint: Endpoint, body: bytes | str, answer: type[T], *, statu
         raise NotUnderstood(msg) from None
     if code != 0:
         raise api_error(code, str(errmsg), path=endpoint.path, doc_url=endpoint.url)
+    if _READ_IN_PART in str(errmsg):
+        _log.warning(
+            "%s: WeCom read only a part of the request, and did that: is a field of another type?", endpoint.path
+        )
     return structure(fields, answer)
 
 

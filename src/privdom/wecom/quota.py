@@ -22,6 +22,7 @@ import attrs
 from privdom._facts import limits
 from privdom._facts.endpoints import MOMENT_ADD
 from privdom._port import Mutex, Port
+from privdom.errors import UsageError
 
 
 __all__ = [
@@ -39,10 +40,15 @@ _SLICES = 60
 
 @attrs.frozen
 class Window:
-    """At most ``limit`` calls in any span of ``seconds``."""
+    """At most ``limit`` calls in any span of ``seconds``; neither is 0."""
 
     limit: int
     seconds: float
+
+    def __attrs_post_init__(self) -> None:
+        if self.limit < 1 or self.seconds <= 0:
+            msg = f"{self} lets nothing through: give at least one call, and a span of time"
+            raise UsageError(msg)
 
 
 @attrs.frozen
@@ -55,7 +61,10 @@ class QuotaSettings:
         per_ip: windows of this machine's address and one API path, over all corps.
         margin: share of each limit that is left unused.
         per_path: further windows of one corp, by API path (moments: 95094).
-        in_flight: calls to ``mark_tag`` at the same time; WeCom publishes no number.
+        in_flight: calls to ``mark_tag`` at the same time, at least 1; WeCom publishes no number.
+
+    Raises:
+        UsageError: The margin is no share below 1, or nothing may be in flight.
     """
 
     per_corp: tuple[Window, ...] = (Window(limits.CALLS_PER_MINUTE, 60), Window(limits.CALLS_PER_HOUR, 3_600))
@@ -65,6 +74,14 @@ class QuotaSettings:
     )
     margin: float = 0.02
     in_flight: int = limits.MARK_TAG_IN_FLIGHT
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.margin < 1:
+            msg = f"margin is {self.margin}: give a share from 0 to less than 1"
+            raise UsageError(msg)
+        if self.in_flight < 1:
+            msg = f"in_flight is {self.in_flight}, so that calls would wait without end: give at least 1"
+            raise UsageError(msg)
 
     def keys(self, corp_id: str, host: str, path: str) -> dict[tuple[str, str, str], tuple[Window, ...]]:
         """Return what a call counts towards, and the windows there: of the corp, and of the address (no corp)."""

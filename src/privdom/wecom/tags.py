@@ -145,7 +145,8 @@ class AddTagsRequest(Model):
     """
     Tags to make, in a group that exists (by id, or by name) or in a new one.
 
-    ``agentid`` is only for old suites with several apps; leave it out.
+    Args:
+        agentid: only for old suites with several apps; leave it out.
     """
 
     tag: tuple[NewTag, ...] = attrs.field(converter=new_tags)
@@ -160,7 +161,12 @@ class AddTagsRequest(Model):
 
 @attrs.frozen(repr=False, weakref_slot=False)
 class EditTagRequest(Model):
-    """Another name or order for a tag or a group; None leaves it as it is."""
+    """
+    Another name or order for a tag or a group; None leaves it as it is.
+
+    Args:
+        agentid: only for old suites with several apps; leave it out.
+    """
 
     id: str
     name: str | None = None
@@ -178,7 +184,12 @@ class EditTagRequest(Model):
 
 @attrs.frozen(repr=False, weakref_slot=False)
 class DeleteTagsRequest(Model):
-    """Which tags and whole groups to delete."""
+    """
+    Which tags and whole groups to delete.
+
+    Args:
+        agentid: only for old suites with several apps; leave it out.
+    """
 
     tag_id: tuple[str, ...] = attrs.field(default=(), converter=_values.texts)
     group_id: tuple[str, ...] = attrs.field(default=(), converter=_values.texts)
@@ -291,6 +302,10 @@ class AsyncTags:
 
         A group goes with its last tag.
 
+        Args:
+            tag_ids: tags, off every customer too.
+            group_ids: whole groups, with all their tags.
+
         Raises:
             UsageError: Nothing to delete.
             BadRequest: An id is unknown (40068).
@@ -307,9 +322,15 @@ class AsyncTags:
         Tags stand on the pair of staff and customer, at most 3,000 of them. Strategy
         tags are for staff in the strategy's range only. WeCom sends no event for it.
 
+        Args:
+            userid: the staff.
+            external_userid: a customer of that staff.
+            add: tags to put on.
+            remove: tags to take off.
+
         Raises:
             UsageError: Nothing to mark, a tag in both lists, an id of another kind.
-            NotACustomer: The staff does not follow this customer (84061).
+            NotACustomer: The staff does not follow this customer (84061), or the id is another app's (40096).
             BadRequest: A tag is unknown (40068), or there are too many (40144).
             Conflict: Somebody else writes to the same pair (45035).
         """

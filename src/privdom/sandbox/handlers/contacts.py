@@ -135,7 +135,8 @@ def remark(world: World, call: Call) -> dict[str, object]:
         follow.description = description
     if "remark_company" in body and world.state.customers[external_userid].type == 1:
         follow.remark_company = company
-    if "remark_mobiles" in body:
+    if mobiles:
+        # One empty number clears them. An empty list does nothing: the documentation names no other way than that.
         follow.remark_mobiles = [mobile for mobile in mobiles if mobile]
     return {}
 

@@ -21,19 +21,27 @@ _DAY = 86_400
 _SENT = 1
 _BOTH = 2
 _TASK_SENT = 2
+_PARTS = {
+    "image": ("media_id", "pic_url"),
+    "link": ("title", "picurl", "desc", "url"),
+    "miniprogram": ("title", "pic_media_id", "appid", "page"),
+    "video": ("media_id",),
+    "file": ("media_id",),
+}
 
 
 def attachment(world: World, item: Fields) -> dict[str, object]:
     """Return what hangs on a message, as it is kept, checked."""
     kind = item.text("msgtype")
-    inner = item.child(kind) if kind in ("image", "link", "miniprogram", "video", "file") else None
+    inner = item.child(kind) if kind in _PARTS else None
     if inner is None:
         raise WeComError(41065)
+    kept = {name: part for name in _PARTS[kind] if (part := inner.text(name))}
     if kind == "image":
-        media_id = inner.text("media_id")
-        if not media_id and not inner.text("pic_url"):
+        if not kept:
             raise WeComError(41006)
-        if media_id:
+        if media_id := kept.get("media_id"):
+            kept.pop("pic_url", None)
             check_sent(world, media_id, kind)
     elif kind == "link":
         inner.text("title", absent=41016, octets=limits.LINK_TITLE_BYTES)
@@ -47,7 +55,7 @@ def attachment(world: World, item: Fields) -> dict[str, object]:
         check_sent(world, inner.text("pic_media_id"), "image")
     else:
         check_sent(world, inner.text("media_id", absent=41006), kind)
-    return {"msgtype": kind, kind: inner.raw()}
+    return {"msgtype": kind, kind: kept}
 
 
 def _content(world: World, body: Fields) -> tuple[str, list[dict[str, object]]]:
@@ -94,7 +102,7 @@ def add(world: World, call: Call) -> dict[str, object]:
         targets, fail_list = sending.groups_of(world, sender, asked)
     else:
         asked = body.texts("external_userid", most=limits.MESSAGE_CUSTOMERS)
-        tags = _tag_filter(world, body)
+        tags = [] if asked else _tag_filter(world, body)
         if not sender and not asked and not tags:
             raise WeComError(40063)
         targets, fail_list = sending.customers_of(world, sender, asked, tags)
@@ -111,9 +119,13 @@ def _find(world: World, body: Fields) -> Message:
     return message
 
 
+def _dispatching(world: World, message: Message) -> bool:
+    return world.timestamp < message.created + world.rules.dispatch_time.total_seconds()
+
+
 def _ready(world: World, body: Fields) -> Message:
     message = _find(world, body)
-    if world.timestamp < message.created + world.rules.dispatch_time.total_seconds():
+    if _dispatching(world, message):
         raise WeComError(41063)
     if message.cancelled and world.rules.cancelled_tasks_hidden:
         raise WeComError(41093)
@@ -132,17 +144,20 @@ def listing(world: World, call: Call) -> dict[str, object]:
     limit = lenient_limit(body, limits.MESSAGE_LIST_PAGE_DEFAULT, limits.MESSAGE_LIST_PAGE)
     cursors = Cursors(world.seed, call.path, chat_type, start, end, kind, creator)
     lag = world.rules.list_lag.total_seconds()
-    shown = (
-        (message.number, _shown(message))
+    wanted = [
+        message
         for message in world.state.messages.values()
         if message.chat_type == chat_type
         and start <= message.created <= end
         and message.created + lag <= world.timestamp
         and kind in (_BOTH, message.create_type)
         and (not creator or message.creator == creator)
-    )
-    found, following = page(shown, limit, cursors, body.text("cursor"))
-    return {"next_cursor": following, "group_msg_list": found}
+    ]
+    errcode = world.rules.list_while_dispatching_errcode
+    if errcode and any(_dispatching(world, message) for message in wanted):
+        raise WeComError(errcode)
+    found, following = page(((message.number, message) for message in wanted), limit, cursors, body.text("cursor"))
+    return {"next_cursor": following, "group_msg_list": [_shown(message) for message in found]}
 
 
 def _shown(message: Message) -> dict[str, object]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from privdom._facts import limits
 from privdom.sandbox.errors import WeComError
 from privdom.sandbox.fields import Fields
@@ -192,36 +190,35 @@ def change(world: World, body: Fields, groups: dict[str, TagGroup]) -> None:
         raise WeComError(40068)
     _mine(world, thing)
     order = body.integer("order", thing.order, low=0, high=ORDER_HIGH)
-    name = body.text("name")
-    if name:
-        peers: list[Tag] | list[TagGroup] = (
-            list(groups[thing.group_id].tags.values())
-            if isinstance(thing, Tag)
-            else [group for group in groups.values() if group.strategy_id == thing.strategy_id]
-        )
-        rename(thing, name, peers)
+    if name := body.text("name"):
+        rename(thing, name, groups)
     thing.order = order
 
 
-def rename(thing: Tag | TagGroup, name: str, peers: Sequence[Tag] | Sequence[TagGroup]) -> None:
-    """Give *thing* a name that none of its *peers* has."""
+def rename(thing: Tag | TagGroup, name: str, groups: dict[str, TagGroup]) -> None:
+    """Give a tag of *groups*, or one of them, a name that none of its like has."""
     check_name(name, absent=40072)
-    if any(peer.name == name and peer.id != thing.id and not peer.deleted for peer in peers):
+    peers: list[Tag] | list[TagGroup] = (
+        list(groups[thing.group_id].tags.values())
+        if isinstance(thing, Tag)
+        else [group for group in groups.values() if group.strategy_id == thing.strategy_id]
+    )
+    if any(p.name == name and p.id != thing.id and not p.deleted for p in peers):
         raise WeComError(40071)
     thing.name = name
 
 
-def delete_tag(world: World, tag: Tag) -> bool:
-    """Delete a tag, off every customer too; tell whether its group went with it."""
+def delete_tag(world: World, tag: Tag) -> None:
+    """Delete a tag, off every customer too, those who wait to be assigned included; a group goes with its last tag."""
+    state = world.state
     tag.deleted = True
-    for follows in world.state.followed.values():
+    for follows in state.followed.values():
         for follow in follows.values():
             follow.tags.pop(tag.id, None)
-    group = world.state.tag_groups[tag.group_id]
-    if not group.deleted and all(peer.deleted for peer in group.tags.values()):
-        group.deleted = True
-        return True
-    return False
+    for waiting in state.unassigned.values():
+        waiting.follow.tags.pop(tag.id, None)
+    group = state.tag_groups[tag.group_id]
+    group.deleted = group.deleted or all(peer.deleted for peer in group.tags.values())
 
 
 def delete_group(world: World, group: TagGroup) -> None:

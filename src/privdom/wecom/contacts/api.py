@@ -56,6 +56,7 @@ class AsyncContacts:
 
         Raises:
             UsageError: *userid* is not the id of a staff.
+            BadRequest: There is no such staff (60111).
         """
         request = ListContactsRequest(userid)
         try:
@@ -117,6 +118,7 @@ class AsyncContacts:
 
         Raises:
             UsageError: Too many or no staff, an id of another kind, a limit out of range.
+            BadRequest: There is no such staff (60111), or the cursor came with other staff (50100).
         """
         request = BatchContactsRequest(userids, cursor, limit)
         return await self._session.call(endpoints.CONTACT_BATCH, request, BatchPage)
@@ -131,7 +133,7 @@ class AsyncContacts:
         block: to resume, leave out the staff of the blocks whose last page has come.
 
         Raises:
-            UsageError: An id of another kind, a limit out of range.
+            UsageError: An id of another kind, or one twice; a limit out of range.
             CursorLoop: WeCom sent a cursor twice.
         """
         for block in blocks(userids, limits.BATCH_USERS):
@@ -152,7 +154,7 @@ class AsyncContacts:
         (apps of providers only) are left out; `batch_pages` names them.
 
         Raises:
-            UsageError: An id of another kind.
+            UsageError: An id of another kind, or one twice.
             CursorLoop: WeCom sent a cursor twice.
         """
         async with aclosing(self.batch_pages(userids, cursor=cursor)) as pages:
@@ -187,7 +189,8 @@ class AsyncContacts:
 
         Raises:
             UsageError: Nothing to note, or a note too long.
-            NotACustomer: The staff does not follow this customer (84061).
+            NotACustomer: The staff does not follow this customer (84061), or the id is another app's (40096).
+            BadRequest: The picture is not one (40007), or has expired (40145).
         """
         request = RemarkRequest(
             userid, external_userid, remark, description, remark_company, remark_mobiles, remark_pic_mediaid
@@ -207,7 +210,7 @@ class AsyncContacts:
 
         Raises:
             UsageError: A limit out of range.
-            Refused: The cursor is older than 4 hours (50100).
+            BadRequest: The cursor is older than 4 hours (50100).
         """
         return await self._session.call(endpoints.CONTACT_SERVED, ServedContactsRequest(cursor, limit), ServedPage)
 

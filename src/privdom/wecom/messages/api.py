@@ -79,7 +79,7 @@ class AsyncMessages:
 
         Args:
             chat_type: to customers or to groups.
-            start: aware.
+            start: the first moment, aware.
             end: aware, at most a month after *start*.
             creator: only of this staff; what is made by API has none.
             filter_type: made by the corp, by staff, or both.
@@ -88,6 +88,7 @@ class AsyncMessages:
 
         Raises:
             UsageError: A window too long, a time without a zone, a limit out of range.
+            StillDispatching: WeCom is not done with a new one (41063).
         """
         request = ListMessagesRequest(chat_type, start, end, creator, filter_type, limit, cursor)
         return await self._session.call(endpoints.MESSAGE_LIST, request, MessagePage)
@@ -127,6 +128,7 @@ class AsyncMessages:
 
         Raises:
             UsageError: A window too long, a time without a zone.
+            StillDispatching: WeCom is not done with a new one (41063).
             CursorLoop: WeCom sent a cursor twice.
         """
         source = self.list_pages(chat_type, start, end, creator=creator, filter_type=filter_type, cursor=cursor)
@@ -138,6 +140,11 @@ class AsyncMessages:
     async def tasks(self, msgid: str, *, cursor: str = "", limit: int = limits.MESSAGE_RECORD_PAGE) -> TaskPage:
         """
         Return a page of the staff of a mass message, and whether each has confirmed (WeCom documentation 93338).
+
+        Args:
+            msgid: of the message.
+            cursor: the ``next_cursor`` of the page before.
+            limit: 1 to 1,000; WeCom takes more for 500.
 
         Raises:
             UsageError: *msgid* is empty, or a limit out of 1 to 1,000.
@@ -164,6 +171,7 @@ class AsyncMessages:
 
         Raises:
             StillDispatching: WeCom has not told the staff yet (41063).
+            Refused: It was cancelled (41093), or there is none (41047).
             CursorLoop: WeCom sent a cursor twice.
         """
         async with aclosing(self.task_pages(msgid, cursor=cursor)) as pages:
@@ -179,9 +187,16 @@ class AsyncMessages:
 
         Groups are listed only once it was sent to them.
 
+        Args:
+            msgid: of the message.
+            userid: one of its staff, as `tasks` tells them.
+            cursor: the ``next_cursor`` of the page before.
+            limit: 1 to 1,000; WeCom takes more for 500.
+
         Raises:
             UsageError: An id of another kind, or a limit out of 1 to 1,000.
             StillDispatching: WeCom has not told the staff yet (41063).
+            Refused: It was cancelled (41093), or there is none (41047).
         """
         request = ResultsRequest(msgid, userid, limit, cursor)
         return await self._session.call(endpoints.MESSAGE_RESULTS, request, ResultPage)
@@ -204,6 +219,7 @@ class AsyncMessages:
 
         Raises:
             StillDispatching: WeCom has not told the staff yet (41063).
+            Refused: It was cancelled (41093), or there is none (41047).
             CursorLoop: WeCom sent a cursor twice.
         """
         async with aclosing(self.result_pages(msgid, userid, cursor=cursor)) as pages:
