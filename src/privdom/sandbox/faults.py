@@ -94,6 +94,7 @@ class Faults:
         self._seed = seed
         self._lock = threading.Lock()
         self._scripted: list[tuple[Fault, int]] = []
+        self._struck: list[Fault] = []
         self._chances: list[_Chance] = []
         self._attempts: Counter[bytes] = Counter()
 
@@ -101,6 +102,14 @@ class Faults:
         """Have *fault* strike the next call that it fits."""
         with self._lock:
             self._scripted.append((fault, fault.times))
+
+    def remove(self, fault: Fault) -> None:
+        """Have *fault* strike no more, if it still would; of several equal ones, the one that was added last."""
+        with self._lock:
+            for i in reversed(range(len(self._scripted))):
+                if self._scripted[i][0] == fault:
+                    del self._scripted[i]
+                    return
 
     def random(self, rate: float, kinds: Collection[FaultKind], paths: Collection[str] = ()) -> None:
         """
@@ -129,6 +138,11 @@ class Faults:
         with self._lock:
             return list(self._scripted)
 
+    def struck(self) -> list[Fault]:
+        """Return the scripted faults that have struck, each as often as it did, in this order."""
+        with self._lock:
+            return list(self._struck)
+
     def for_call(self, path: str, text: str) -> Fault | None:
         """Return what befalls this call; *text* is its query, without the token, and its body."""
         return self._next(path, text, callbacks=False)
@@ -149,6 +163,7 @@ class Faults:
                     del self._scripted[i]
                 elif left > 1:
                     self._scripted[i] = fault, left - 1
+                self._struck.append(fault)
                 return fault
         return None
 
