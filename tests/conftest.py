@@ -27,6 +27,8 @@ if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY
 settings.register_profile("steady", derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
+pytest_plugins = ["privdom.testing"]
+
 T = TypeVar("T")
 Scenario = Callable[[Port], Coroutine[Any, Any, T]]
 

@@ -34,12 +34,11 @@ class Corp:
 
 
 @pytest.fixture
-def corp(on_port: OnPort) -> Corp:
+def corp(on_port: OnPort, sandbox: Sandbox) -> Corp:
     """Run ``async def scenario(wecom)`` against the sandbox, on a blocking and on an async port."""
-    box = Sandbox(7)
     for userid in STAFF:
-        box.add_staff(userid, userid.title())
-    return Corp(box, on_port)
+        sandbox.add_staff(userid, userid.title())
+    return Corp(sandbox, on_port)
 
 
 class Scripted:

@@ -17,7 +17,7 @@ import pytest
 
 from privdom._port import Port
 from privdom.errors import ApiError, BadRequest, MayHaveArrived, NotUnderstood, Refused, UsageError
-from privdom.sandbox import Fault, RemoteSandbox, Rules, Sandbox
+from privdom.sandbox import Fault, RemoteSandbox, Sandbox
 from privdom.wecom import AsyncWeCom, File, Image, MediaType, Video, WeCom
 from privdom.wecom.callbacks import Callbacks, Crypto, Event, InboxMessage, UploadJobFinished, parse_event
 from privdom.wecom.media import (
@@ -885,17 +885,16 @@ def test_a_status_sent_as_text(scripted: Callable[..., Any]) -> None:
     assert datetime(2013, 9, 24, 5, 20, tzinfo=UTC) == result.detail.created_at
 
 
-def test_the_blocking_client(tmp_path: Path) -> None:
+def test_the_blocking_client(sandbox: Sandbox, wecom: WeCom, tmp_path: Path) -> None:
     """Has the same methods: a download is an iterator."""
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
-    box = Sandbox(rules=Rules(check_media=True))
-    with WeCom(box.corp_id, box.secret, transport=box.transport, clock=box.clock) as wecom:
-        made = wecom.media.upload("image", path)
+    sandbox.change_rules(check_media=True)
+    made = wecom.media.upload("image", path)
 
-        assert PNG == b"".join(wecom.media.download(made.media_id))
-        assert 6 == len(b"".join(wecom.media.download(made.media_id, start=3, stop=9)))
-        assert f"<Media of {box.corp_id}>" == repr(wecom.media)
+    assert PNG == b"".join(wecom.media.download(made.media_id))
+    assert 6 == len(b"".join(wecom.media.download(made.media_id, start=3, stop=9)))
+    assert f"<Media of {sandbox.corp_id}>" == repr(wecom.media)
 
 
 def test_a_sandbox_far_away() -> None:

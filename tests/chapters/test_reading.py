@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from privdom.errors import CursorLoop, NoPermission, NotACustomer, PrivdomError, Refused, UsageError
+from privdom.sandbox import Sandbox
 from privdom.wecom.client import AsyncWeCom, WeCom
 from privdom.wecom.contacts import AddWay, BatchPage, ContactFollow, CustomerPage, FailInfo, FollowUser
 from privdom.wecom.groups import GroupChat, GroupFilter, GroupPage, GroupStatus, MemberType
@@ -317,16 +318,13 @@ def test_chapters_say_whose_they_are(corp: Corp) -> None:
     assert all(corp.box.corp_id in name for name in names)
 
 
-def test_the_blocking_client_reads_the_same() -> None:
+def test_the_blocking_client_reads_the_same(sandbox: Sandbox, wecom: WeCom) -> None:
     """A plain for loop over a blocking client, stopped half way."""
-    from privdom.sandbox import Sandbox
+    sandbox.add_staff("anna", "Anna")
+    customer = sandbox.add_customer(staff=["anna"])
 
-    box = Sandbox(1)
-    box.add_staff("anna", "Anna")
-    customer = box.add_customer(staff=["anna"])
-    with WeCom(box.corp_id, box.secret, transport=box.transport, clock=box.clock) as wecom:
-        for contact in wecom.contacts.each(["anna"]):
-            assert customer == contact.external_contact.external_userid
-            break
-        assert (customer,) == wecom.contacts.list("anna")
-        assert "<Contacts of" in repr(wecom.contacts)
+    for contact in wecom.contacts.each(["anna"]):
+        assert customer == contact.external_contact.external_userid
+        break
+    assert (customer,) == wecom.contacts.list("anna")
+    assert "<Contacts of" in repr(wecom.contacts)

@@ -13,7 +13,7 @@ from tests.livecodes.corp import Corp
 from tests.postgres import database, postgresql_server, postgresql_tables
 
 
-__all__ = ["database", "play", "play_on_databases", "postgresql_server", "postgresql_tables", "sandbox", "store"]
+__all__ = ["database", "play", "play_on_databases", "postgresql_server", "postgresql_tables", "sandbox"]
 
 Play = Callable[[Callable[[Corp], Coroutine[Any, Any, None]]], None]
 
@@ -25,13 +25,6 @@ def sandbox() -> Iterator[Sandbox]:
         for userid in ("ann", "bob", "cat", "dan"):
             sandbox.add_staff(userid)
         yield sandbox
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    """A store in memory."""
-    with Store("sqlite://") as store:
-        yield store
 
 
 def _player(on_port: OnPort, sandbox: Sandbox, store: Store) -> Play:

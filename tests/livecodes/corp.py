@@ -8,14 +8,13 @@ from typing import Any
 import attrs
 
 from privdom._port import Port
-from privdom.errors import CallbackError
 from privdom.events import AsyncDispatcher, EventLog, SqlInbox
 from privdom.livecodes import AsyncLiveCodes, ChannelCode, RefreshReport
 from privdom.mirror import AsyncMirror, facts
 from privdom.outbox import AsyncDesiredTags, AsyncOutbox, TickReport
 from privdom.sandbox import Sandbox
 from privdom.store import Store
-from privdom.wecom.callbacks import Callbacks, Crypto
+from privdom.testing import listen
 from privdom.wecom.client import AsyncWeCom
 
 
@@ -35,17 +34,7 @@ class Corp:
         self.mirror = AsyncMirror(self.wecom, store)
         self.codes = AsyncLiveCodes(self.wecom, store, self.outbox, welcome_pause=0.001)
         self.dispatcher = AsyncDispatcher(self.wecom, store, self.codes.handlers, first_in_flight=4)
-        crypto = Crypto(sandbox.callback_token, sandbox.encoding_aes_key, sandbox.corp_id)
-        callbacks = Callbacks(crypto, SqlInbox(store), clock=sandbox.clock)
-
-        def receive(params: dict[str, str], body: bytes) -> int:
-            try:
-                callbacks.handle_post(params, body)
-            except CallbackError:
-                return 403
-            return 200
-
-        sandbox.on_callback(receive)
+        listen(sandbox, SqlInbox(store))
 
     async def live(self, code: ChannelCode) -> str:
         """Create *code* and return its config id."""

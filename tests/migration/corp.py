@@ -12,14 +12,13 @@ import attrs
 from sqlalchemy import Connection
 
 from privdom._port import Port
-from privdom.events import AsyncDispatcher, SqlInbox
+from privdom.events import AsyncDispatcher
 from privdom.migration import AsyncMigration, Policy
 from privdom.mirror import Mirror, MirrorHandler
 from privdom.outbox import AsyncOutbox, OutboxSettings
 from privdom.sandbox import Sandbox
 from privdom.store import Store
 from privdom.wecom import AsyncWeCom, WeCom
-from privdom.wecom.callbacks import Callbacks, Crypto
 
 
 PLAN = "spring"
@@ -64,19 +63,6 @@ def fill_mirror(store: Store, box: Sandbox) -> None:
     """Let the mirror know what the corp holds."""
     with WeCom(box.corp_id, box.secret, transport=box.transport, clock=box.clock) as wecom:
         Mirror(wecom, store).sync()
-
-
-def listen(store: Store, box: Sandbox) -> None:
-    """Let callbacks arrive in the inbox of *store*."""
-    callbacks = Callbacks(
-        Crypto(box.callback_token, box.encoding_aes_key, box.corp_id), SqlInbox(store), clock=box.clock
-    )
-
-    def receive(params: Mapping[str, str], body: bytes) -> int:
-        callbacks.handle_post(params, body)
-        return 200
-
-    box.on_callback(receive)
 
 
 @attrs.define

@@ -12,15 +12,16 @@ import pytest
 
 from privdom._port import BlockingPort, run
 from privdom.errors import NotSent, UsageError
-from privdom.events import CustomerMoved, EventLog, TransferFailed, TransferRefused, WaveFinished
+from privdom.events import CustomerMoved, EventLog, SqlInbox, TransferFailed, TransferRefused, WaveFinished
 from privdom.migration import ItemState, Migration, Policy, VipLast
 from privdom.mirror import follows, set_facts
 from privdom.outbox import AsyncDesiredTags, OutboxSettings
 from privdom.sandbox import Fault, Rules
 from privdom.store import Store
 from privdom.store.engine import make_engine
+from privdom.testing import listen
 from privdom.wecom import WeCom
-from tests.migration.corp import PLAN, Corp, Crash, CrashingStore, fill_mirror, listen, new_sandbox, policy
+from tests.migration.corp import PLAN, Corp, Crash, CrashingStore, fill_mirror, new_sandbox, policy
 
 
 DAY = timedelta(days=1)
@@ -114,7 +115,7 @@ def test_refusals_and_a_full_takeover_are_told_apart(on_port, memory, events):
     box.rules = Rules(refusal_rate=0.3)
     fill_mirror(memory, box)
     if events:
-        listen(memory, box)
+        listen(box, SqlInbox(memory))
 
     async def scenario(port):
         corp = Corp.on(port, box, memory)
@@ -446,7 +447,7 @@ def test_the_plan_can_be_read_before_anything_happens(on_port, memory):
     """The summary shows what each takeover staff gets, who stays and why, warnings and cost."""
     box = new_sandbox({"ann": 12}, takeover={"tom": 100}, overlap=2)
     fill_mirror(memory, box)
-    listen(memory, box)
+    listen(box, SqlInbox(memory))
     box.customer_deletes_staff("wm-ann-011", "ann")
     with memory.begin() as conn:
         set_facts(conn, box.corp_id, "tier.quality", {"wm-ann-005": "A", "wm-ann-006": "B"}, box.clock.now())
@@ -719,7 +720,7 @@ def test_two_processes_at_once_on_any_database(on_port, store, database):
     """Two processes that take turns at every step move each customer once, on SQLite and on PostgreSQL."""
     box = _disturbed_corp()
     fill_mirror(store, box)
-    listen(store, box)
+    listen(box, SqlInbox(store))
 
     async def scenario(port):
         with Store(database) as other_store:

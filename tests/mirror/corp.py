@@ -12,11 +12,10 @@ import httpx
 from sqlalchemy import select
 
 from privdom._port import Port
-from privdom.events import AsyncDispatcher, EventLog, FollowAdded, FollowRemoved, SqlInbox
+from privdom.events import AsyncDispatcher, EventLog, FollowAdded, FollowRemoved
 from privdom.mirror import AsyncMirror, MirrorHandler, follows, tables
 from privdom.sandbox import Sandbox
 from privdom.store import Store
-from privdom.wecom.callbacks import Callbacks, Crypto
 from privdom.wecom.client import AsyncWeCom
 
 
@@ -63,18 +62,6 @@ def client(box: Sandbox, port: Port) -> AsyncWeCom:
 
 def mirror(box: Sandbox, port: Port, store: Store) -> AsyncMirror:
     return AsyncMirror(client(box, port), store)
-
-
-def listen(box: Sandbox, store: Store) -> None:
-    """Let callbacks arrive in the inbox of *store*."""
-    crypto = Crypto(box.callback_token, box.encoding_aes_key, box.corp_id)
-    callbacks = Callbacks(crypto, SqlInbox(store), clock=box.clock)
-
-    def receive(params: Any, body: bytes) -> int:
-        callbacks.handle_post(params, body)
-        return 200
-
-    box.on_callback(receive)
 
 
 async def work(box: Sandbox, port: Port, store: Store) -> int:

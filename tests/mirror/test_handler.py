@@ -17,15 +17,16 @@ from sqlalchemy import select
 
 from privdom._port import BlockingPort, Port, run
 from privdom.errors import Refused
-from privdom.events import CustomerMoved, Dispatcher, EventLog, TransferFailed
+from privdom.events import CustomerMoved, Dispatcher, EventLog, SqlInbox, TransferFailed
 from privdom.events.inbox import inbox_table
 from privdom.mirror import Follow, MirrorHandler, follows, handler, move_follows
 from privdom.sandbox import Rules, Sandbox
 from privdom.store import Store
+from privdom.testing import listen
 from privdom.wecom import callbacks as wire
 from privdom.wecom.client import WeCom
 from tests.conftest import OnPort
-from tests.mirror.corp import Door, client, listen, mirror, mirrored, small_corp, told, truth, work
+from tests.mirror.corp import Door, client, mirror, mirrored, small_corp, told, truth, work
 
 
 def pair_of(box: Sandbox, number: int = 0) -> tuple[str, str]:
@@ -59,7 +60,7 @@ def arrived(store: Store) -> list[wire.Event]:
 def test_callbacks_keep_the_mirror_equal(on_port: OnPort, store: Store) -> None:
     """Adds, edits, deletions, tags and groups arrive by callback, and no full sync is needed."""
     box = small_corp(customers=30)
-    listen(box, store)
+    listen(box, SqlInbox(store))
     state: Any = box.state()
     (staff, gone), (other, edited) = pair_of(box, 0), pair_of(box, 1)
     chats, tags = sorted(state["groups"]), sorted(state["tags"])
@@ -90,7 +91,7 @@ def test_callbacks_keep_the_mirror_equal(on_port: OnPort, store: Store) -> None:
 def test_a_first_sync_does_not_swallow_an_add(on_port: OnPort, store: Store) -> None:
     """An add whose relation the first sync has read before its callback is told to the log, once."""
     box = small_corp(customers=5)
-    listen(box, store)
+    listen(box, SqlInbox(store))
 
     async def scenario(port: Port) -> None:
         scanned = box.scan("store_shanghai")
@@ -107,7 +108,7 @@ def test_a_first_sync_does_not_swallow_an_add(on_port: OnPort, store: Store) -> 
 def test_a_later_sync_makes_up_for_lost_callbacks_once(on_port: OnPort, store: Store) -> None:
     """What a sync has told the log, a callback that comes after all does not tell again."""
     box = small_corp(customers=5)
-    listen(box, store)
+    listen(box, SqlInbox(store))
     staff, customer = pair_of(box)
 
     async def scenario(port: Port) -> None:
@@ -128,7 +129,7 @@ def test_a_later_sync_makes_up_for_lost_callbacks_once(on_port: OnPort, store: S
 def test_a_customer_who_deletes_the_staff_stays_and_may_come_back(on_port: OnPort, store: Store) -> None:
     """The relation is marked, not removed; another add clears the mark; each turn is told once, repeats are not."""
     box = small_corp(customers=5)
-    listen(box, store)
+    listen(box, SqlInbox(store))
     staff, customer = pair_of(box)
     seen: list[bool] = []
 
@@ -176,7 +177,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
     (one, gone), (two, back), (three, left) = (pair_of(box, number) for number in range(3))
     member = next(one for one in state["groups"][chats[1]]["members"] if one.startswith("wm"))
     with Store("sqlite://") as store:
-        listen(box, store)
+        listen(box, SqlInbox(store))
         for act in (
             lambda: box.staff_deletes_customer(one, gone),
             lambda: box.staff_deletes_customer(two, back),
@@ -240,7 +241,7 @@ def test_a_half_add_is_known_before_wecom_lists_it(store: Store) -> None:
     waiting = relation(store, box.corp_id, staff, "wmHalf")
     run(mirror(box, port, store).sync())
     still = relation(store, box.corp_id, staff, "wmHalf")
-    listen(box, store)
+    listen(box, SqlInbox(store))
     box.advance(timedelta(minutes=1))
     box.befriend(staff, box.add_customer("wmHalf", "新客"), state="door")
     box.deliver()
@@ -279,7 +280,7 @@ def test_a_half_add_that_comes_late_does_not_revive(store: Store) -> None:
 def test_a_transfer_is_told_as_one(on_port: OnPort, store: Store) -> None:
     """The handover's loss is told as a transfer, the takeover's gain as an add; recording the move changes nothing more."""
     box = small_corp(customers=20)
-    listen(box, store)
+    listen(box, SqlInbox(store))
     handover, customer = pair_of(box)
     takeover = next(one for one in sorted(truth(box)["staff"]) if one != handover)
 
@@ -301,7 +302,7 @@ def test_a_transfer_is_told_as_one(on_port: OnPort, store: Store) -> None:
 def test_wecom_is_asked_once_for_a_customer_in_a_run(on_port: OnPort, store: Store) -> None:
     """Two events of one customer share the answer if they came in before it was asked for; a later one does not."""
     box = small_corp(customers=5)
-    listen(box, store)
+    listen(box, SqlInbox(store))
     staff, customer = pair_of(box)
     door = Door(box)
     asked: list[int] = []
@@ -326,7 +327,7 @@ def test_a_failed_transfer_is_told(on_port: OnPort, store: Store) -> None:
     """The log says who should have taken over whom, and why not."""
     box = small_corp(customers=20)
     box.rules = Rules(refusal_rate=1.0)
-    listen(box, store)
+    listen(box, SqlInbox(store))
     handover, customer = pair_of(box)
     takeover = next(one for one in sorted(truth(box)["staff"]) if one != handover)
 
@@ -354,7 +355,7 @@ def test_a_group_read_too_early_is_read_again(store: Store, monkeypatch: pytest.
     door = Door(box)
     port = BlockingPort(transport=door, clock=box.clock)
     run(mirror(box, port, store).sync())
-    listen(box, store)
+    listen(box, SqlInbox(store))
     stale = run(client(box, port).groups.get(chat_id))
     box.join_group(chat_id, ["wmLate"])
     box.deliver()
@@ -368,7 +369,7 @@ def test_a_group_read_too_early_is_read_again(store: Store, monkeypatch: pytest.
 def test_a_refusal_keeps_the_message_for_later(store: Store) -> None:
     """What WeCom refuses for another reason than absence is raised, and the dispatcher tries again."""
     box = small_corp(customers=5)
-    listen(box, store)
+    listen(box, SqlInbox(store))
     door = Door(box)
     door.refuse("externalcontact/groupchat/get", 48002)
     door.refuse("externalcontact/get", 84074)
@@ -418,7 +419,7 @@ def test_a_shuffle_reads_the_order_again(store: Store) -> None:
 def test_the_blocking_client_will_do(store: Store) -> None:
     """A handler takes either client, and says whose it is."""
     box = small_corp(customers=5)
-    listen(box, store)
+    listen(box, SqlInbox(store))
     box.scan("store_shanghai")
     box.deliver()
     with WeCom(box.corp_id, box.secret, transport=box.transport, clock=box.clock) as wecom:

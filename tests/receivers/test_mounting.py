@@ -16,8 +16,9 @@ import httpx
 import pytest
 
 from privdom.events import Dispatcher, Router, SqlInbox
-from privdom.sandbox import Fault, Sandbox
+from privdom.sandbox import Sandbox
 from privdom.store import Store
+from privdom.testing import Failing
 from privdom.wecom.callbacks import Callbacks, Crypto, CustomerAdded, wsgi
 from privdom.wecom.client import WeCom
 
@@ -46,31 +47,34 @@ def ask(app: Any, *, awaits: bool, method: str, path: str, **options: Any) -> ht
 
 
 @pytest.fixture(params=APPS, ids=lambda app: app[0])
-def mounted(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[Sandbox, Ask, str]:
-    """Return a corp, what asks the app that its callbacks go to, and where in the app."""
+def mounted(
+    request: pytest.FixtureRequest, sandbox: Sandbox, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Ask, str]:
+    """Return what asks the app that the corp's callbacks go to, and where in the app."""
     name, path = request.param
-    box = Sandbox()
-    monkeypatch.setenv("WECOM_TOKEN", box.callback_token)
-    monkeypatch.setenv("WECOM_AES_KEY", box.encoding_aes_key)
-    monkeypatch.setenv("WECOM_CORP_ID", box.corp_id)
+    monkeypatch.setenv("WECOM_TOKEN", sandbox.callback_token)
+    monkeypatch.setenv("WECOM_AES_KEY", sandbox.encoding_aes_key)
+    monkeypatch.setenv("WECOM_CORP_ID", sandbox.corp_id)
     app = importlib.import_module(f"examples.receivers.{name}").create_app(store)
-    return box, partial(ask, app, awaits=name in {"fastapi_app", "starlette_app"}), path
+    return partial(ask, app, awaits=name in {"fastapi_app", "starlette_app"}), path
 
 
-def test_a_callback_arrives_through_the_framework(mounted: tuple[Sandbox, Ask, str], store: Store) -> None:
+def test_a_callback_arrives_through_the_framework(
+    mounted: tuple[Ask, str], sandbox: Sandbox, store: Store, failing: Failing
+) -> None:
     """A customer is added, WeCom posts to the mounted app, and the worker's function sees the event once."""
-    box, send, path = mounted
+    send, path = mounted
     answers: list[httpx.Response] = []
 
     def receive(params: dict[str, str], body: bytes) -> int:
         answers.append(send(method="POST", path=path, params=params, content=body))
         return answers[-1].status_code
 
-    box.on_callback(receive)
-    box.add_staff("zhangsan")
-    box.faults.add(Fault("duplicate_callback"))
-    box.befriend("zhangsan", box.add_customer("wmANNA"), state="poster")
-    box.deliver()
+    sandbox.on_callback(receive)
+    sandbox.add_staff("zhangsan")
+    sandbox.befriend("zhangsan", sandbox.add_customer("wmANNA"), state="poster")
+    with failing("duplicate_callback"):
+        sandbox.deliver()
     seen: list[str] = []
     router = Router()
 
@@ -78,7 +82,7 @@ def test_a_callback_arrives_through_the_framework(mounted: tuple[Sandbox, Ask, s
     def count(event: CustomerAdded) -> None:
         seen.append(event.external_user_id)
 
-    with WeCom(box.corp_id, box.secret) as wecom:
+    with WeCom(sandbox.corp_id, sandbox.secret) as wecom:
         worker = Dispatcher(wecom, store, router.handlers())
 
         assert [(200, b""), (200, b"")] == [(answer.status_code, answer.content) for answer in answers]
@@ -87,10 +91,13 @@ def test_a_callback_arrives_through_the_framework(mounted: tuple[Sandbox, Ask, s
     assert seen == ["wmANNA"]
 
 
-def test_the_address_is_checked_and_strangers_are_refused(mounted: tuple[Sandbox, Ask, str], store: Store) -> None:
+def test_the_address_is_checked_and_strangers_are_refused(
+    mounted: tuple[Ask, str], sandbox: Sandbox, store: Store
+) -> None:
     """WeCom's check gets the text it sent; nobody else gets anything; the rest of the site answers as before."""
-    box, send, path = mounted
-    packet = Crypto(box.callback_token, box.encoding_aes_key, box.corp_id).encrypt("592778", timestamp="1", nonce="n")
+    send, path = mounted
+    crypto = Crypto(sandbox.callback_token, sandbox.encoding_aes_key, sandbox.corp_id)
+    packet = crypto.encrypt("592778", timestamp="1", nonce="n")
     echo, signature = (
         packet.partition(f"<{name}><![CDATA[")[2].partition("]")[0] for name in ("Encrypt", "MsgSignature")
     )
@@ -104,31 +111,30 @@ def test_the_address_is_checked_and_strangers_are_refused(mounted: tuple[Sandbox
     assert send(method="POST", path=path, content=b"x" * 300_000).status_code == 413
     home = send(method="GET", path="/")
     assert (200, "the rest of the site") == (home.status_code, home.text)
-    assert SqlInbox(store).failing(box.corp_id) == ()
+    assert SqlInbox(store).failing(sandbox.corp_id) == ()
 
 
-def test_a_plain_server_is_enough(store: Store) -> None:
+def test_a_plain_server_is_enough(sandbox: Sandbox, store: Store) -> None:
     """Over a socket, the standard library's own server with the receiver passes WeCom's check and takes callbacks in."""
 
     class Quiet(WSGIRequestHandler):
         def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002 - its name in the base class
 
-    box = Sandbox()
-    box.add_staff("zhangsan")
-    callbacks = Callbacks(Crypto(box.callback_token, box.encoding_aes_key, box.corp_id), SqlInbox(store))
-    with make_server("127.0.0.1", 0, wsgi(callbacks), handler_class=Quiet) as server, box:
+    sandbox.add_staff("zhangsan")
+    callbacks = Callbacks(Crypto(sandbox.callback_token, sandbox.encoding_aes_key, sandbox.corp_id), SqlInbox(store))
+    with make_server("127.0.0.1", 0, wsgi(callbacks), handler_class=Quiet) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
-            box.callback_url = f"http://127.0.0.1:{server.server_port}/"
-            box.befriend("zhangsan", box.add_customer("wmANNA"))
+            sandbox.callback_url = f"http://127.0.0.1:{server.server_port}/"
+            sandbox.befriend("zhangsan", sandbox.add_customer("wmANNA"))
 
-            assert box.verify_callback_url()
-            assert box.deliver() == 1
+            assert sandbox.verify_callback_url()
+            assert sandbox.deliver() == 1
         finally:
             server.shutdown()
             thread.join()
-    with WeCom(box.corp_id, box.secret) as wecom:
+    with WeCom(sandbox.corp_id, sandbox.secret) as wecom:
         router = Router()
         router.on(CustomerAdded, name="count")(lambda event: None)
         assert Dispatcher(wecom, store, router.handlers()).run() == 1

@@ -162,6 +162,37 @@ def test_random_spares(api: Api) -> None:
     assert api.token == sign_in(api.box, api.client).token
 
 
+def test_what_has_struck() -> None:
+    """The scripted faults that struck are listed in order, as often as they did."""
+    box = staffed()
+    twice, tag = Fault("busy", "get_follow_user_list", times=2), Fault("quota", "mark_tag")
+    with httpx.Client(transport=box.transport, base_url="https://wecom") as client:
+        here = sign_in(box, client)
+        for fault in (twice, tag, Fault("busy", "remark")):
+            box.faults.add(fault)
+        assert [] == box.faults.struck()
+        here.get("get_follow_user_list")
+        here.post("mark_tag")
+        here.get("get_follow_user_list")
+
+    assert [twice, tag, twice] == box.faults.struck()
+
+
+def test_removed() -> None:
+    """A fault that is taken back strikes no more; of equal ones the last goes, and what is not there is no matter."""
+    faults = staffed().faults
+    busy, quota = Fault("busy", "mark_tag"), Fault("quota", "mark_tag")
+    for fault in (busy, quota, busy):
+        faults.add(fault)
+    faults.remove(busy)
+    assert [(busy, 1), (quota, 1)] == faults.planned()
+    faults.remove(busy)
+    faults.remove(busy)
+
+    assert quota is faults.for_call("/cgi-bin/externalcontact/mark_tag", "")
+    assert [] == faults.planned()
+
+
 def test_nonsense(corp: Callable[..., Api]) -> None:
     """Faults that do not exist are refused."""
     box = corp().box

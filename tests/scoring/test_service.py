@@ -414,18 +414,17 @@ class TestQueries:
 
 
 class TestEnsureTags:
-    def test_creates_missing(self, store: Store, on_port: OnPort) -> None:
+    def test_creates_missing(self, store: Store, on_port: OnPort, sandbox: Sandbox) -> None:
         """Missing tags are created once, and the mirror knows them afterwards."""
-        box = Sandbox()
 
         async def scenario(port: Port) -> tuple[tuple[str, ...], tuple[str, ...]]:
-            wecom = AsyncWeCom.on(port, box.corp_id, box.secret)
+            wecom = AsyncWeCom.on(port, sandbox.corp_id, sandbox.secret)
             scoring = AsyncScoring(wecom, store, RULES)
             created = await scoring.ensure_tags(), await scoring.ensure_tags()
             await scoring.record(purchases(4))
             return created
 
-        assert (("超级用户",), ()) == on_port(scenario, transport=box.transport)
+        assert (("超级用户",), ()) == on_port(scenario, transport=sandbox.transport)
 
     def test_nothing_to_create(self, store: Store) -> None:
         """Without tags nobody is asked."""

@@ -71,21 +71,20 @@ def test_the_same_token_again_is_used_to_its_end() -> None:
     assert START + timedelta(seconds=270) == HeldToken.of(Token("b", ends_at), START, before).renew_at
 
 
-def test_the_last_minutes_of_a_token_cost_one_question(on_port: OnPort) -> None:
+def test_the_last_minutes_of_a_token_cost_one_question(on_port: OnPort, sandbox: Sandbox) -> None:
     """With a WeCom that gives the same token until it ends, gettoken is called once before and once after."""
-    box = Sandbox()
-    box.add_staff("a")
+    sandbox.add_staff("a")
 
     async def scenario(port: Port) -> None:
-        client = AsyncWeCom.on(port, box.corp_id, box.secret, quotas=MemoryQuotas())
+        client = AsyncWeCom.on(port, sandbox.corp_id, sandbox.secret, quotas=MemoryQuotas())
         for _ in range(365):
             await client.staff.serving()
             await client.staff.serving()
-            box.advance(timedelta(seconds=20))
+            sandbox.advance(timedelta(seconds=20))
 
-    on_port(scenario, transport=box.transport, clock=box.clock)
+    on_port(scenario, transport=sandbox.transport, clock=sandbox.clock)
 
-    assert 3 == sum(call.path == E.GETTOKEN.path for call in box.record.calls)
+    assert 3 == sum(call.path == E.GETTOKEN.path for call in sandbox.record.calls)
 
 
 def test_a_service_is_asked_once_a_minute(on_port: OnPort) -> None:
@@ -162,9 +161,8 @@ def test_a_service_shows_nothing() -> None:
     assert "<ServiceTokens>" == repr(ServiceTokens(lambda _: "token"))
 
 
-def test_a_failing_service_is_a_call_that_was_not_sent(on_port: OnPort) -> None:
+def test_a_failing_service_is_a_call_that_was_not_sent(on_port: OnPort, sandbox: Sandbox) -> None:
     """Its text, which may hold a secret, does not come out; the call is repeated as after any lost connection."""
-    box = Sandbox()
 
     def fail(refused: str | None) -> str:
         raise ValueError("https://tokens.internal/?key=SECRET")
@@ -177,9 +175,9 @@ def test_a_failing_service_is_a_call_that_was_not_sent(on_port: OnPort) -> None:
         assert raised.value.__cause__ is None
         assert raised.value.__context__ is None
 
-    on_port(scenario, transport=box.transport)
+    on_port(scenario, transport=sandbox.transport)
 
-    assert [] == box.record.calls
+    assert [] == sandbox.record.calls
 
 
 def test_an_error_of_this_library_comes_out_as_it_is(on_port: OnPort) -> None:

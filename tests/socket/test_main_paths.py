@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from datetime import timedelta
 
 import pytest
@@ -16,8 +15,8 @@ from privdom.outbox import AsyncDesiredTags, AsyncOutbox
 from privdom.sandbox import Fault, Sandbox
 from privdom.sop import AsyncJourneys, Journey, Step
 from privdom.store import Store
+from privdom.testing import listen
 from privdom.wecom import AsyncWeCom
-from privdom.wecom.callbacks import Callbacks, Crypto
 from privdom.wecom.quota import MemoryQuotas
 from tests.conftest import OnPort
 from tests.postgres import database, postgresql_server, postgresql_tables, store
@@ -27,14 +26,13 @@ __all__ = ["database", "postgresql_server", "postgresql_tables", "store"]
 
 
 @pytest.fixture
-def sandbox() -> Generator[Sandbox, None, None]:
+def sandbox(sandbox: Sandbox) -> Sandbox:
     """Two old staff with 40 customers, and one who takes over."""
-    with Sandbox(seed=3) as sandbox:
-        for userid in ("old.a", "old.b", "new"):
-            sandbox.add_staff(userid, confirm_delay=timedelta(minutes=5))
-        for n in range(40):
-            sandbox.add_customer(staff=["old.a" if n % 2 else "old.b"])
-        yield sandbox
+    for userid in ("old.a", "old.b", "new"):
+        sandbox.add_staff(userid, confirm_delay=timedelta(minutes=5))
+    for n in range(40):
+        sandbox.add_customer(staff=["old.a" if n % 2 else "old.b"])
+    return sandbox
 
 
 class Job:
@@ -52,14 +50,7 @@ class Job:
         self.migration = AsyncMigration(self.wecom, store, self.outbox)
         greet, count = self.codes.handlers
         self.dispatcher = AsyncDispatcher(self.wecom, store, [greet, MirrorHandler(self.wecom), count])
-        crypto = Crypto(sandbox.callback_token, sandbox.encoding_aes_key, sandbox.corp_id)
-        callbacks = Callbacks(crypto, SqlInbox(store), clock=sandbox.clock)
-
-        def receive(params: dict[str, str], body: bytes) -> int:
-            callbacks.handle_post(params, body)
-            return 200
-
-        sandbox.on_callback(receive)
+        listen(sandbox, SqlInbox(store))
 
     async def settle(self, plan: str | None = None) -> None:
         """Do what can be done at this moment."""

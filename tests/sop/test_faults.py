@@ -20,21 +20,22 @@ from privdom.outbox import OutboxSettings, Policy
 from privdom.sandbox import Fault, Rules, Sandbox
 from privdom.sop import FINAL, Journey, Step, StepState
 from privdom.store import Store
+from privdom.testing import Failing, FaultKind
 
 
 HELLO = Journey("welcome", [Step("hello", timedelta(hours=2), "感谢关注！")])
 
 
 @pytest.mark.parametrize("kind", ["lost_response", "connect_refused", "busy", "html"])
-def test_a_lost_answer(on_port: OnPort, sandbox: Sandbox, store: Store, kind: str) -> None:
+def test_a_lost_answer(on_port: OnPort, sandbox: Sandbox, store: Store, failing: Failing, kind: FaultKind) -> None:
     """Whatever happens to the first call, nobody gets a step twice, and each step ends with a reason."""
 
     async def scenario(world: World) -> None:
         customers = world.customers(3)
         await world.begin(customers)
-        sandbox.faults.add(Fault(kind, "add_msg_template", after_change=True))  # type: ignore[arg-type]
 
-        await world.days(5)
+        with failing(Fault(kind, "add_msg_template", after_change=True)):
+            await world.days(5)
 
         assert {(who, step.text): 1 for who in customers for step in WELCOME.steps} == world.received()
         assert {"sent"} == {state for who in customers for state, _ in (await world.states(who)).values()}

@@ -403,22 +403,20 @@ class TestReprs:
 
 
 class TestEnsureTags:
-    def test_creates_missing(self, store: Store, on_port: OnPort) -> None:
+    def test_creates_missing(self, store: Store, on_port: OnPort, sandbox: Sandbox) -> None:
         """Missing tags are created once, and the sweep finds them."""
-        box = Sandbox()
 
         async def scenario(port: Port) -> list[tuple[str, ...]]:
-            tiering = AsyncTiering(AsyncWeCom.on(port, box.corp_id, box.secret), store)
+            tiering = AsyncTiering(AsyncWeCom.on(port, sandbox.corp_id, sandbox.secret), store)
             await tiering.save(scheme())
             created = [await tiering.ensure_tags("value"), await tiering.ensure_tags("value")]
             await tiering.sweep("value")
             return created
 
-        assert [tuple(TAGS), ()] == on_port(scenario, transport=box.transport)
+        assert [tuple(TAGS), ()] == on_port(scenario, transport=sandbox.transport)
 
-    def test_made_meanwhile(self, store: Store, on_port: OnPort) -> None:
+    def test_made_meanwhile(self, store: Store, on_port: OnPort, sandbox: Sandbox) -> None:
         """A tag that somebody makes between the look and the call is taken as it is, and the others are made."""
-        box = Sandbox()
 
         class Overtaken:
             """Whom an admin overtakes right before the first tags are made."""
@@ -432,19 +430,19 @@ class TestEnsureTags:
             async def send(self, request: Any) -> Any:
                 if request.url.path.endswith("add_corp_tag") and not self.made:
                     self.made = True
-                    box.admin_adds_tags(scheme().tag_group, [next(iter(TAGS))])
+                    sandbox.admin_adds_tags(scheme().tag_group, [next(iter(TAGS))])
                 return await self._port.send(request)
 
         async def scenario(port: Port) -> None:
             overtaken: Any = Overtaken(port)
-            tiering = AsyncTiering(AsyncWeCom.on(overtaken, box.corp_id, box.secret), store)
+            tiering = AsyncTiering(AsyncWeCom.on(overtaken, sandbox.corp_id, sandbox.secret), store)
             await tiering.save(scheme())
             await tiering.ensure_tags("value")
             assert overtaken.made
             await tiering.sweep("value")
 
-        on_port(scenario, transport=box.transport)
-        names = [tag.name for tag in box._world.state.tags.values()]
+        on_port(scenario, transport=sandbox.transport)
+        names = [tag.name for tag in sandbox._world.state.tags.values()]
         assert sorted(TAGS) == sorted(names)
 
     def test_nothing_to_create(self, store: Store, do: Callable[..., Any]) -> None:

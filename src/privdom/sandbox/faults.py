@@ -95,6 +95,8 @@ class FaultPlan:
     """The faults to come: those that are scripted, with how often each still strikes, and those by chance."""
 
     scripted: list[tuple[Fault, int]] = attrs.Factory(list[tuple[Fault, int]])
+    struck: list[Fault] = attrs.Factory(list[Fault])
+    """The scripted ones that came, each as often as it did."""
     chances: list[Chance] = attrs.Factory(list[Chance])
     attempts: dict[bytes, int] = attrs.Factory(dict[bytes, int])
     """How often each content came."""
@@ -117,6 +119,15 @@ class Faults:
         """Have *fault* strike the next call that it fits."""
         with self._lock:
             self._plan.scripted.append((fault, fault.times))
+
+    def remove(self, fault: Fault) -> None:
+        """Have *fault* strike no more, if it still would; of several equal ones, the one that was added last."""
+        with self._lock:
+            scripted = self._plan.scripted
+            for i in reversed(range(len(scripted))):
+                if scripted[i][0] == fault:
+                    del scripted[i]
+                    return
 
     def random(self, rate: float, kinds: Collection[FaultKind], paths: Collection[str] = ()) -> None:
         """
@@ -149,7 +160,7 @@ class Faults:
         """Return all that is to come."""
         with self._lock:
             plan = self._plan
-            return FaultPlan(list(plan.scripted), list(plan.chances), dict(plan.attempts))
+            return FaultPlan(list(plan.scripted), list(plan.struck), list(plan.chances), dict(plan.attempts))
 
     def restore(self, plan: FaultPlan, *, seed: int) -> None:
         """Have what *plan* says go wrong, and nothing else."""
@@ -160,6 +171,11 @@ class Faults:
         """Return what `random` was asked for."""
         with self._lock:
             return list(self._plan.chances)
+
+    def struck(self) -> list[Fault]:
+        """Return the scripted faults that have struck, each as often as it did, in this order."""
+        with self._lock:
+            return list(self._plan.struck)
 
     def for_call(self, path: str, text: str) -> Fault | None:
         """Return what befalls this call; *text* is its query, without the token, and its body."""
@@ -181,6 +197,7 @@ class Faults:
                     del self._plan.scripted[i]
                 elif left > 1:
                     self._plan.scripted[i] = fault, left - 1
+                self._plan.struck.append(fault)
                 return fault
         return None
 
