@@ -50,7 +50,8 @@ def _all(rows: list[dict[str, Any]], name: str) -> list[Any]:
 def _token(heard: Heard) -> None:
     token = heard.answer if isinstance(heard.answer, str) else heard.answer["access_token"]
     box = heard.stage.box
-    box._tokens.check(token)
+    with box.looking() as world:
+        world.tokens.check(token)
 
 
 def _user(heard: Heard) -> None:

@@ -294,11 +294,10 @@ def test_a_range_is_full(monkeypatch: pytest.MonkeyPatch, tree: str) -> None:
 def test_one_at_a_time(tree: str, verb: str) -> None:
     """A second one in flight is 45035; one in the other tree is not concerned."""
     box = staffed()
-    router = box._router
     token = {"access_token": _local(box).token}
 
     def arriving(path: str) -> Any:
-        return router.arriving(Request("POST", f"/cgi-bin/externalcontact/{path}/{verb}", token, b"{}"))
+        return box.arriving(Request("POST", f"/cgi-bin/externalcontact/{path}/{verb}", token, b"{}"))
 
     (other,) = set(TREES) - {tree}
     with arriving(tree), arriving(tree) as conflict, arriving(other) as free:
