@@ -107,4 +107,5 @@ def test_what_is_told_has_wecoms_fields(shared: Path) -> None:
             parsed = parse_event(callback.xml)
             assert not isinstance(parsed, UnknownEvent), callback.xml
             assert {} == parsed.extra, callback.xml
+            assert bool(callback.change_type) == ("<ChangeType>" in callback.xml), callback.xml
             assert (box.corp_id, "sys", "event") == (parsed.corp_id, parsed.from_user_name, parsed.msg_type)

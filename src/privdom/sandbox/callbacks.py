@@ -171,8 +171,9 @@ class Callbacks:
             ("CreateTime", self._clock.timestamp()),
             ("MsgType", "event"),
             ("Event", event),
-            ("ChangeType", change_type),
         ]
+        if change_type:
+            head.append(("ChangeType", change_type))
         xml = f"<xml>{''.join(_element(name, value) for name, value in (*head, *fields))}</xml>"
         told = tuple((name, _text(value)) for name, value in fields)
         self._record.events.append(EventEntry(number, event, change_type, told, self._clock.now()))
