@@ -100,7 +100,7 @@ def stress(session: nox.Session) -> None:
     session.run("python", "-m", "tests.callbacks.mutations", "1000000")
     session.run("python", "-m", "tests.simulation", "stress", "3600", "20000")
     sizes = {
-        "HYPOTHESIS_PROFILE": "default",
+        "HYPOTHESIS_PROFILE": "fresh",
         "PRIVDOM_BUG_SEEDS": "5000",
         "PRIVDOM_EXAMPLES": "300",
         "PRIVDOM_KILLS": "1000",

@@ -12,6 +12,7 @@ import pytest
 from privdom._port import Port
 from privdom.sandbox import Sandbox
 from privdom.wecom.client import AsyncWeCom
+from privdom.wecom.quota import MemoryQuotas
 from tests.conftest import OnPort
 
 
@@ -28,7 +29,7 @@ class Corp:
 
     def __call__(self, scenario: Callable[[AsyncWeCom], Coroutine[Any, Any, T]]) -> T:
         async def on(port: Port) -> T:
-            return await scenario(AsyncWeCom.on(port, self.box.corp_id, self.box.secret))
+            return await scenario(AsyncWeCom.on(port, self.box.corp_id, self.box.secret, quotas=MemoryQuotas()))
 
         return self._on_port(on, transport=self.box.transport, clock=self.box.clock)
 

@@ -131,7 +131,7 @@ def test_a_command_that_breaks_is_answered(served: tuple[Sandbox, str]) -> None:
     """Whatever goes wrong, on a page too, the client is told and the line goes on."""
     box, url = served
     with httpx.Client(base_url=url, timeout=5) as client:
-        assert 500 == client.post("/do/advance", data={"seconds": "1e30"}).status_code
+        assert 400 == client.post("/do/advance", data={"seconds": "1e30"}).status_code
         assert 200 == client.get("/_sandbox/clock").status_code
         client.post("/_sandbox/set_callback", json={"url": "http://127.0.0.1:9/"})
         assert {"result": False} == client.post("/_sandbox/verify_callback_url").json()

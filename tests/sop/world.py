@@ -18,6 +18,7 @@ from privdom.sandbox import Sandbox
 from privdom.sop import AsyncJourneys, CollectReport, Day, Journey, Step
 from privdom.store import Store
 from privdom.wecom import AsyncWeCom
+from privdom.wecom.quota import MemoryQuotas
 from privdom.wecom.retry import Retry
 
 
@@ -40,7 +41,8 @@ class World:
         self.sandbox = sandbox
         self.store = store
         # Faults are meant to be seen here, not repeated away in real seconds.
-        self.wecom = AsyncWeCom.on(port, sandbox.corp_id, sandbox.secret, retry=Retry(2, 0, 0, 0))
+        quotas, retry = MemoryQuotas(), Retry(2, 0, 0, 0)
+        self.wecom = AsyncWeCom.on(port, sandbox.corp_id, sandbox.secret, quotas=quotas, retry=retry)
         self.outbox = AsyncOutbox(self.wecom, store, settings)
         self.journeys = AsyncJourneys(self.wecom, store, self.outbox)
 
