@@ -435,7 +435,8 @@ class Harness:
         """Let everybody work until no call is left, undisturbed."""
         self.want_workers()
         self.live(lambda: not self.open(), "no call is left")
-        # What is measured against a tick that might have come a settle time later needs to see that tick.
+        # What is measured against the first tick that begins now, and another a settle time later, needs to see both.
+        self.live_through_ticks(range(len(self.doors)))
         end = time.monotonic() + self.times.settle
         self.live(lambda: time.monotonic() > end, "time goes by")
         self.live_through_ticks(range(len(self.doors)))
