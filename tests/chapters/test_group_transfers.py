@@ -50,18 +50,6 @@ def test_groups_of_owners_who_left_are_given_by_one_call(scripted: Callable[...,
     assert [b'{"chat_id_list":["wr1","wr2"],"new_owner":"ben"}'] == script.bodies
 
 
-def test_an_owner_named_twice_is_refused(scripted: Callable[..., Any]) -> None:
-    """Also where the two stand in different blocks of 100: their groups would come twice."""
-    script = Scripted(list=[{"group_chat_list": [{"chat_id": "wr1"}]}])
-
-    async def scenario(wecom: AsyncWeCom) -> None:
-        with pytest.raises(UsageError, match="the same id twice"):
-            await anext(wecom.groups.each(owners=[*(f"s{i}" for i in range(100)), "s0"]))
-
-    scripted(scenario, script)
-    assert [] == script.bodies
-
-
 @pytest.mark.parametrize(
     ("opengid", "message"), [("", "opengid is empty"), ("wr1", "opengid looks like a chat_id already")]
 )

@@ -233,6 +233,11 @@ NAMED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"articles": [{**MP_ARTICLE, "author": "$userName=ben$", "digest": "Ben"}]},
     ),
     (
+        "mpnews",
+        {"articles": [{**MP_ARTICLE, "content": f"$departmentName={'9' * 5_000}$ $departmentName=1$"}]},
+        {"articles": [{**MP_ARTICLE, "content": f"$departmentName={'9' * 5_000}$ 总部"}]},
+    ),
+    (
         "miniprogram_notice",
         {**TO_PROGRAM, "content_item": [{"key": "k", "value": "$userName=ben$"}]},
         {**TO_PROGRAM, "content_item": [{"key": "k", "value": "Ben"}]},
@@ -253,11 +258,13 @@ def test_names_in_what_has_fields(api: Api, kind: str, content: dict[str, Any], 
     assert seen == json.loads(last(api).content)
 
 
-def test_names_in_a_text(api: Api) -> None:
+@pytest.mark.parametrize("nowhere", ["x", "99", "٣"])
+def test_names_in_a_text(api: Api, nowhere: str) -> None:
     """What names nobody stays as it is, and so does everything unless it is asked for."""
     east = api.box.add_department("华东")
-    text = f"$departmentName={east}$的$userName=ANNA$, $userName=nobody$, $userAlias=anna$, $departmentName=x$"
-    for wanted, expected in ((1, "华东的Anna, $userName=nobody$, $userAlias=anna$, $departmentName=x$"), (0, text)):
+    text = f"$departmentName={east}$的$userName=ANNA$, $userName=nobody$, $userAlias=anna$, $departmentName={nowhere}$"
+    seen = f"华东的Anna, $userName=nobody$, $userAlias=anna$, $departmentName={nowhere}$"
+    for wanted, expected in ((1, seen), (0, text)):
         send(api, text={"content": text}, enable_id_trans=wanted)
         assert expected == last(api).content
 

@@ -145,12 +145,34 @@ def test_groups_and_welcomes(console: Console) -> None:
     console.do("leave", chat_id=group, ids=customer)
     console.do("dismiss", chat_id=group)
     after = console.seen(f"/groups/{group}")
-    console.call("externalcontact/group_welcome_template/add", text={"content": "欢迎加入"})
 
     assert "米 customer 客户 scanned a code 扫码 2026-01-05 17:00" in inside
     assert "米 wrote in the group 群" in inside
     assert "米 left the group 群" in after
     assert "dissolved" in after
+
+
+def test_what_owners_do(console: Console) -> None:
+    """On the page of their group they write a notice, choose what greets who joins, and give the group away."""
+    template_id = console.call("externalcontact/group_welcome_template/add", text={"content": "欢迎加入"})[
+        "template_id"
+    ]
+    group = console.box.create_group("群", owner="anna", members=["ben"])
+    alone = console.seen(f"/groups/{console.box.create_group('独', owner='anna')}")
+    console.do("notice", chat_id=group, notice="周五上新")
+    console.do("greet", chat_id=group, welcome=template_id)
+    console.do("join", chat_id=group, ids=console.box.add_customer(None, "米"))
+    console.do("give", chat_id=group, userid="ben")
+    page, log = console.seen(f"/groups/{group}"), console.seen("/log")
+    console.do("greet", chat_id=group, welcome="")
+
+    assert "owner 群主 Ben notice 公告 周五上新 welcome 入群欢迎语 欢迎加入 members 成员 3" in page
+    assert "群 welcomed 米: 欢迎加入" in page
+    assert "Give away" in page
+    assert "Give away" not in alone
+    assert "the group 群 has a new notice" in log
+    assert "the group 群 has a new owner" in log
+    assert "welcome 入群欢迎语 — members" in console.seen(f"/groups/{group}")
     assert "欢迎加入 — told 2026-01-05 17:00" in console.seen("/welcomes")
 
 

@@ -99,9 +99,7 @@ def group_of(world: World, chat_id: str) -> Group:
 
 def way_of(world: World, config_id_or_state: str) -> ContactWay:
     """Return a code that exists and can be scanned."""
-    ways = world.state.ways
-    by_state = (way for way in ways.values() if way.state and way.state == config_id_or_state)
-    way = ways.get(config_id_or_state) or next(by_state, None)
+    way = world.state.way(config_id_or_state)
     if way is None:
         msg = f"no code has the config_id or state {config_id_or_state!r}"
         raise ValueError(msg)

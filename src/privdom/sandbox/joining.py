@@ -155,9 +155,7 @@ def scan(world: World, config_id_or_state: str, external_userid: str) -> Joined:
 
     Which of several groups takes them is documented nowhere: here the first that has room.
     """
-    ways = world.state.join_ways
-    by_state = (way for way in ways.values() if way.state and way.state == config_id_or_state)
-    way = ways.get(config_id_or_state) or next(by_state, None)
+    way = world.state.join_way(config_id_or_state)
     if way is None:
         msg = f"no join way has the config_id or state {config_id_or_state!r}"
         raise ValueError(msg)

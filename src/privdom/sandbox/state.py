@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 
 import attrs
 
@@ -610,6 +610,14 @@ class AppMessage:
     recalled: bool = False
 
 
+W = TypeVar("W", ContactWay, JoinWay)
+
+
+def _by_id_or_state(ways: Mapping[str, W], wanted: str) -> W | None:
+    # An empty state is none: many ways have it.
+    return ways.get(wanted) or next((way for way in ways.values() if way.state and way.state == wanted), None)
+
+
 @attrs.define
 class State:
     """Everything, by id."""
@@ -700,6 +708,14 @@ class State:
             return self.staff[userid]
         lower = userid.lower()
         return next((staff for name, staff in self.staff.items() if name.lower() == lower), None)
+
+    def way(self, config_id_or_state: str) -> ContactWay | None:
+        """Return a code by either."""
+        return _by_id_or_state(self.ways, config_id_or_state)
+
+    def join_way(self, config_id_or_state: str) -> JoinWay | None:
+        """Return a join way by either."""
+        return _by_id_or_state(self.join_ways, config_id_or_state)
 
     def left(self, userid: str) -> Staff | None:
         """Return staff who resigned, by userid; whoever is at work under the same one wins."""

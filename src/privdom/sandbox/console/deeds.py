@@ -140,6 +140,9 @@ _ACTS: Final[dict[str, Callable[[Sandbox, Fields], object]]] = {
     "join": lambda box, f: box.join_group(f["chat_id"], _ids(f, "ids")),
     "leave": lambda box, f: box.leave_group(f["chat_id"], _ids(f, "ids")),
     "rename": lambda box, f: box.rename_group(f["chat_id"], f["name"]),
+    "notice": lambda box, f: box.change_group_notice(f["chat_id"], f.get("notice", "")),
+    "greet": lambda box, f: box.set_group_welcome(f["chat_id"], f.get("welcome", "")),
+    "give": lambda box, f: box.change_group_owner(f["chat_id"], f["userid"]),
     "dismiss": lambda box, f: box.dismiss_group(f["chat_id"]),
     "writes_in_group": lambda box, f: box.member_writes(f["chat_id"], f["id"]),
     # Acquisition links.

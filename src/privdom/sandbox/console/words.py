@@ -116,6 +116,7 @@ _EVENTS: Final = {
     "change_external_chat create": "the group {group} was opened",
     "change_external_chat dismiss": "the group {group} was dissolved",
     "change_external_chat change_name": "the group {group} has a new name",
+    "change_external_chat change_notice": "the group {group} has a new notice",
     "change_external_chat change_owner": "the group {group} has a new owner",
     "change_external_chat add_member": "{members} joined the group {group}",
     "change_external_chat del_member": "{members} left the group {group}",

@@ -26,6 +26,8 @@ _FIELDS: Final = {
         "horizontal_content_list.value",
     ),
 }
+# As many digits as the id of a department has at the most.
+_NUMBER: Final = re.compile(r"[0-9]{1,10}")
 _PLACE: Final = re.compile(r"\$(userName|userAlias|userAliasOrName|departmentName)=([^$]+)\$")
 
 
@@ -51,7 +53,7 @@ def _replaced(world: World, value: object, path: list[str]) -> object:
 def _name(world: World, place: re.Match[str]) -> str:
     kind, wanted = place[1], place[2]
     if kind == "departmentName":
-        department = world.state.departments.get(int(wanted)) if wanted.isdecimal() else None
+        department = world.state.departments.get(int(wanted)) if _NUMBER.fullmatch(wanted) else None
         return department.name if department else place[0]
     staff = world.state.member(wanted)
     # Nobody here has an alias.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privdom.sandbox.console.forms import button, entry, form
+from privdom.sandbox.console.forms import button, choice, entry, form
 from privdom.sandbox.console.html import Child, el, join
 from privdom.sandbox.console.links import ident, to, to_person, to_staff
 from privdom.sandbox.console.parts import Page, View, acts, brief, card, facts, listing, search, story, when
@@ -13,6 +13,10 @@ __all__ = ["many", "one", "welcomes"]
 
 _STAFF = 1
 _SCENES = {1: "invited by staff 邀请", 2: "by a link 链接", 3: "scanned a code 扫码"}
+
+
+def _name(view: View, userid: str) -> str:
+    return view.state.staff[userid].name if userid in view.state.staff else userid
 
 
 def many(view: View) -> Page:
@@ -57,15 +61,24 @@ def one(view: View, chat_id: str) -> Page:
             "" if group.dismissed else deeds,
         )
 
+    said = view.state.group_welcomes
+    greetings = {"": "none", **{w.template_id: brief(w.text) or w.template_id for w in said.values()}}
+    colleagues = {m.id: _name(view, m.id) for m in group.members.values() if m.type == _STAFF and m.id != group.owner}
     deeds = acts(
         form("join", entry("ids", "ids of customers or staff", required=True), say="Join 入群", chat_id=chat_id),
         form("rename", entry("name", "new name 群名", required=True), say="Rename 改名", chat_id=chat_id),
+        form("notice", entry("notice", "notice 公告"), say="Write a notice 发公告", chat_id=chat_id),
+        form("greet", choice("welcome", greetings, "group welcome"), say="Welcome 入群欢迎语", chat_id=chat_id),
+        form("give", choice("userid", colleagues, "new owner"), say="Give away 转让群主", chat_id=chat_id)
+        if colleagues
+        else None,
         button("dismiss", "Dissolve 解散", chat_id=chat_id),
     )
     about = facts(
         ("chat_id", el("code", chat_id)),
         ("owner 群主", to_staff(view.state, group.owner)),
         ("notice 公告", group.notice),
+        ("welcome 入群欢迎语", brief(said[group.welcome].text) or group.welcome if group.welcome in said else ""),
         ("members 成员", f"{len(group.members):,}"),
         ("opened", when(group.created)),
         *((("state", "dissolved 已解散"),) if group.dismissed else ()),
@@ -97,5 +110,5 @@ def welcomes(view: View) -> Page:
     found = (w for w in reversed(view.state.group_welcomes.values()) if view.fits(w.text, w.template_id))
     heads = ("template_id", "text", "with", "staff", "made")
     rows = listing(view, heads, found, row, empty="No group welcome yet: make one with group_welcomes.add.")
-    note = el("p", "They exist, and can be read: nobody in the sandbox says them.", class_="empty")
+    note = el("p", "A group says the one that its owner chose, on the page of the group.", class_="empty")
     return "Group welcomes 入群欢迎语", join((search(view, "text, template_id 搜索"), rows, note))
