@@ -16,7 +16,7 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 # The tests come last, so that their closing line is the last thing to read.
-nox.options.sessions = ["lint", "layers", "types", "docs", "simulation", "tests"]
+nox.options.sessions = ["lint", "layers", "types", "docs", "wide", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -58,21 +58,20 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test, and no less than 95 % of the branches."""
+    """Every scenario, blocking and on SQLite, and no less than 95 % of the branches; or whatever pytest is told."""
     session.install("-e", ".[all]", *group("tests"))
     if session.posargs:
         session.run("pytest", *session.posargs)
     else:
         # Those that run long come in clusters: who is idle takes from the other.
-        ours = ["tests", "--ignore=tests/simulation"]
-        session.run("pytest", "-n", "2", "--dist", "worksteal", "--cov", "--cov-report=term", *ours)
+        session.run("pytest", "-n", "2", "--dist", "worksteal", "-m", "not wide", "--cov", "--cov-report=term")
 
 
 @nox.session
-def simulation(session: nox.Session) -> None:
-    """2,000 simulated runs, a death at each point, planted bugs; without coverage, which would double its time."""
+def wide(session: nox.Session) -> None:
+    """The scenarios awaited and on PostgreSQL, kills, 2,000 simulated runs, a death at each point, planted bugs."""
     session.install("-e", ".[all]", *group("tests"))
-    session.run("pytest", "-n", "2", "--dist", "worksteal", "tests/simulation", *session.posargs)
+    session.run("pytest", "-n", "2", "--dist", "worksteal", "-m", "wide", *session.posargs)
 
 
 LONG = (
@@ -101,6 +100,7 @@ def stress(session: nox.Session) -> None:
     session.run("python", "-m", "tests.simulation", "stress", "3600", "20000")
     sizes = {
         "HYPOTHESIS_PROFILE": "fresh",
+        "PRIVDOM_ALL_PAIRS": "1",
         "PRIVDOM_BUG_SEEDS": "5000",
         "PRIVDOM_EXAMPLES": "300",
         "PRIVDOM_KILLS": "1000",

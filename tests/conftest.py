@@ -30,6 +30,24 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 pytest_plugins = ["privdom.testing"]
 
+# A scenario runs on each port and on each database. In every way that these can meet: only if this is asked for.
+_ALL_PAIRS = "PRIVDOM_ALL_PAIRS" in os.environ
+_PAIRS = {("blocking", "sqlite"), ("async", "postgresql")}
+# Long, and of code that shorter tests run through as well.
+_LONG = (
+    "kills/",
+    "outbox/test_crash.py",
+    "outbox/test_gate_machine.py",
+    "outbox/test_tags_machine.py",
+    "shared/test_processes.py",
+    "simulation/",
+    "socket/",
+    "sop/test_scale.py",
+    "takeover/",
+    "testing/",
+)
+_TESTS = Path(__file__).parent
+
 T = TypeVar("T")
 Scenario = Callable[[Port], Coroutine[Any, Any, T]]
 
@@ -54,6 +72,23 @@ class _OnPort:
             return await scenario(AsyncPort(transport=transport, clock=clock))
 
         return anyio.run(main)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out pairs that were not asked for, and mark as ``wide`` what is long, or shows the same somewhere else."""
+    left_out = [] if _ALL_PAIRS else [item for item in items if _param(item, "on_port", "database") - _PAIRS]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+    for item in items:
+        elsewhere = _param(item, "on_port") == {("async",)} or _param(item, "database") == {("postgresql",)}
+        if elsewhere or item.path.relative_to(_TESTS).as_posix().startswith(_LONG):
+            item.add_marker(pytest.mark.wide)
+
+
+def _param(item: pytest.Item, *names: str) -> set[tuple[str, ...]]:
+    """Return what a test is parametrised with, as a set of one, or an empty one if any of these is no parameter."""
+    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return {tuple(params[name] for name in names)} if all(name in params for name in names) else set()
 
 
 @pytest.fixture(params=["blocking", "async"])

@@ -39,8 +39,8 @@ class Bug:
     """What stands in the file, once, and what stands there instead."""
     why: str
     """What somebody who makes this mistake may have thought."""
-    rare: bool = False
-    """Whether more than 200 seeds may be needed."""
+    seen: int = 0
+    """A seed that shows it, at which short runs begin."""
     guarded: bool = False
     """Whether another guard covers it, so that 200 seeds do not show it; the one after it lacks that guard too."""
 
@@ -62,6 +62,7 @@ BUGS: tuple[Bug, ...] = (
         "outbox/recovery.py",
         (("        return _Looked(unit, e)\n", "        return _Looked(unit, Found())\n"),),
         "a look-up that failed found nothing",
+        seen=3,
     ),
     Bug(
         "no_fence",
@@ -73,6 +74,7 @@ BUGS: tuple[Bug, ...] = (
             ),
         ),
         "the state alone tells whose a unit is",
+        seen=87,
     ),
     Bug(
         "no_fence_on_arm",
@@ -97,6 +99,7 @@ BUGS: tuple[Bug, ...] = (
             ('"fence": unit.c.fence + 1, "worker"', '"fence": unit.c.fence, "worker"'),
         ),
         "nobody will be paused for that long",
+        seen=87,
     ),
     Bug(
         "one_shot_called_again",
@@ -112,12 +115,14 @@ BUGS: tuple[Bug, ...] = (
         "outbox/kinds/updates.py",
         (('return f"remark:{request.userid.lower()}:{request.external_userid}"', 'return f"remark:{request.remark}"'),),
         "changes of one customer need no order",
+        seen=10,
     ),
     Bug(
         "no_settle",
         "outbox/arming.py",
         (("(kind.patience or ctx.horizon + ctx.settings.settle)", "(kind.patience or ctx.horizon)"),),
         "when the time-out has passed, the call is over",
+        seen=6,
     ),
     Bug(
         "looked_once",
@@ -127,19 +132,21 @@ BUGS: tuple[Bug, ...] = (
             ("rest = lookup.absent_seen + settings.settle - lookup.now", "rest = timedelta(0)"),
         ),
         "what is not listed is not there",
+        seen=1,
     ),
     Bug(
         "no_write_budget",
         "outbox/context.py",
         (("return self.settings.write_budget + self", "return self"),),
         "the time-out begins when the intent is stored",
+        seen=140,
     ),
     Bug(
         "no_check_at_the_socket",
         "wecom/session.py",
         (("if until is not None and self.port.monotonic() > until:", "if until is None and until:"),),
         "between the intent and the call no time passes",
-        rare=True,
+        seen=283,
     ),
     Bug(
         "timeout_is_refusal",
@@ -151,6 +158,7 @@ BUGS: tuple[Bug, ...] = (
             ),
         ),
         "who does not answer has not heard",
+        seen=1,
     ),
     Bug(
         "timeout_is_success",
@@ -163,6 +171,7 @@ BUGS: tuple[Bug, ...] = (
             ("import Confirm, Doubt,", "import Confirm, Done, Doubt,"),
         ),
         "it was written, so it will be done",
+        seen=6,
     ),
     Bug(
         "busy_is_refusal",
@@ -172,6 +181,7 @@ BUGS: tuple[Bug, ...] = (
             ("        case NotSent():\n", "        case NotSent() | MayHaveArrived():\n"),
         ),
         "-1 says that nothing was done",
+        seen=3,
     ),
     Bug(
         "intent_not_stored",
@@ -189,12 +199,14 @@ BUGS: tuple[Bug, ...] = (
             ),
         ),
         "a second call gets a request of its own",
+        seen=1,
     ),
     Bug(
         "planned_twice",
         "outbox/planning.py",
         (("    return {Subject(*row) for row in conn.execute(mine)}\n", "    return set(rows)\n"),),
         "what stands in the ledger is planned again under another unit",
+        seen=8,
     ),
     Bug(
         "dispatching_is_absent",
@@ -206,19 +218,21 @@ BUGS: tuple[Bug, ...] = (
             ),
         ),
         "a message that cannot be read is another one",
-        rare=True,
+        seen=204,
     ),
     Bug(
         "any_text_will_do",
         "outbox/rules.py",
         (("[c for c in candidates if c.done.remote_id not in lookup.taken]", "list(candidates)"),),
         "what looks like it is it, whosever it is",
+        seen=44,
     ),
     Bug(
         "rivals_ignored",
         "outbox/rules.py",
         (("    if candidates and lookup.rivals:\n", "    if candidates and lookup is None:\n"),),
         "of two lost messages of one text, the one found is this one",
+        seen=66,
     ),
     Bug(
         "gives_up",
@@ -242,6 +256,7 @@ BUGS: tuple[Bug, ...] = (
         "outbox/transitions.py",
         (("due_at=now + settle if held.suspect else None", "due_at=None"),),
         "what is confirmed is over",
+        seen=14,
     ),
 )
 
