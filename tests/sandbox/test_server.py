@@ -138,6 +138,20 @@ def test_a_command_that_breaks_is_answered(served: tuple[Sandbox, str]) -> None:
     assert "http://127.0.0.1:9/" == box.callback_url
 
 
+def test_commands_take_as_long_as_they_take(served: tuple[Sandbox, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remote control waits for an answer without an end, but not for a sandbox that is not there."""
+    asked: list[httpx.Request] = []
+    send = httpx.Client.send
+    monkeypatch.setattr(
+        httpx.Client, "send", lambda self, request, **o: asked.append(request) or send(self, request, **o)
+    )
+    with RemoteSandbox(served[1]) as box:
+        box.advance(timedelta(days=1))
+
+    limits = [request.extensions["timeout"] for request in asked]
+    assert {(None, 10.0)} == {(limit["read"], limit["connect"]) for limit in limits}
+
+
 def test_remote_rules(served: tuple[Sandbox, str]) -> None:
     """Rules of all types travel."""
     box, url = served

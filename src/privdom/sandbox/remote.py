@@ -28,7 +28,9 @@ class _Line:
     """Sends commands."""
 
     def __init__(self, base_url: str) -> None:
-        self._client = httpx.Client(base_url=base_url, timeout=60.0, trust_env=False)
+        # Years to pass, or 300,000 customers to make, take as long as they take.
+        patience = httpx.Timeout(None, connect=10.0)
+        self._client = httpx.Client(base_url=base_url, timeout=patience, trust_env=False)
 
     def ask(self, command: str, **arguments: object) -> Any:
         sent = {name: _plain(value) for name, value in arguments.items()}
