@@ -76,19 +76,24 @@ class _OnPort:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out pairs that were not asked for, and mark as ``wide`` what is long, or shows the same somewhere else."""
-    left_out = [] if _ALL_PAIRS else [item for item in items if _param(item, "on_port", "database") - _PAIRS]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in set(left_out)]
+    left_out = {item for item in items if not _ALL_PAIRS and _pair(item) not in {None, *_PAIRS}}
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
     for item in items:
-        elsewhere = _param(item, "on_port") == {("async",)} or _param(item, "database") == {("postgresql",)}
+        params = _params(item)
+        elsewhere = params.get("on_port") == "async" or params.get("database") == "postgresql"
         if elsewhere or item.path.relative_to(_TESTS).as_posix().startswith(_LONG):
             item.add_marker(pytest.mark.wide)
 
 
-def _param(item: pytest.Item, *names: str) -> set[tuple[str, ...]]:
-    """Return what a test is parametrised with, as a set of one, or an empty one if any of these is no parameter."""
-    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    return {tuple(params[name] for name in names)} if all(name in params for name in names) else set()
+def _params(item: pytest.Item) -> dict[str, Any]:
+    return item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+
+
+def _pair(item: pytest.Item) -> tuple[Any, Any] | None:
+    """Return the port and the database of a scenario; None if it has not both."""
+    params = _params(item)
+    return (params["on_port"], params["database"]) if params.keys() >= {"on_port", "database"} else None
 
 
 @pytest.fixture(params=["blocking", "async"])
